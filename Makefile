@@ -1,0 +1,44 @@
+# The two commands that matter: `make demo` and `make test`. Each needs nothing but this clone, root, and package registries.
+SHELL := /bin/bash
+BIN := .build/venv/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## what there is to make
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: ## the tools' Python environment and the collection's link, in .build
+	@command -v python3 >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends python3 python3-venv; }
+	@python3 tests/tools/setup.py
+
+.PHONY: demo
+demo: setup ## bring up the sandbox fleet, run site.yml, drain, resume, show the status
+	@python3 tests/sandbox/demo.py
+
+.PHONY: demo-down
+demo-down: ## remove every trace of the demo from the machine
+	@python3 tests/sandbox/sandbox.py down
+
+.PHONY: test
+test: setup ## everything: lint, unit, sanity, docs, artifact, and what runs on the sandbox (root)
+	@python3 tests/sandbox/sandbox.py build
+	@$(BIN)/python tests/tools/side_by_side.py
+
+.PHONY: test-fast
+test-fast: setup ## the part that needs no root and no sandbox
+	@$(BIN)/python -m pytest -q -m "not sandbox and not apiserver and not slow" tests/unit tests/quality
+
+.PHONY: lint
+lint: setup ## ruff, mypy, ansible-lint
+	@$(BIN)/python -m pytest -q tests/quality/test_lint.py
+
+.PHONY: sanity
+sanity: setup ## ansible-test sanity on every supported ansible-core
+	@$(BIN)/python -m pytest -q tests/quality/test_sanity.py
+
+.PHONY: build
+build: setup ## the collection's artifact, in .build/artifact
+	@$(BIN)/ansible-galaxy collection build --force --output-path .build/artifact

@@ -1,0 +1,46 @@
+# Copyright: (c) 2026, studioml.fleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A host with MicroK8s, whose kubelet and containerd are real: an instance of the sandbox of these tests' own, removed at the end."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import sys
+import typing as t
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "docker"))
+
+from module_runs import Hosts  # noqa: E402
+
+SNAPS = "for snap in bare core; do snap install --dangerous /opt/snaps/$snap.snap; done; snap install --dangerous --classic /opt/snaps/microk8s.snap"
+
+
+@pytest.fixture(scope="session")
+def hosts() -> t.Iterator[Hosts]:
+    """FLEET_API_SANDBOX names an instance that is there already and stays."""
+    kept = os.environ.get("FLEET_API_SANDBOX", "")
+    hosts = Hosts(kept or "test-api")
+    try:
+        if not kept:
+            hosts.sandbox("down")
+            hosts.sandbox("up", "--hosts", "gpu1")
+        hosts.on("gpu1", f"snap wait system seed.loaded; test -e /snap/bin/microk8s || ( set -e; {SNAPS} )")
+        hosts.on("gpu1", "microk8s status --wait-ready --timeout 120")
+        yield hosts
+    finally:
+        if not kept:
+            hosts.sandbox("down")
+
+
+@pytest.fixture(scope="session")
+def kubeconfig(hosts: Hosts, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The cluster's own kubeconfig, on the controller."""
+    path = tmp_path_factory.mktemp("api") / "gpu1.yaml"
+    path.touch(0o600)
+    path.write_text(hosts.on("gpu1", "microk8s config"))
+    return str(path)

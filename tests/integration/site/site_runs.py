@@ -1,0 +1,122 @@
+"""Runs of the collection's playbooks against the sandbox, with everything that a test asks about them."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import json
+import os
+import pathlib
+import re
+import shlex
+import subprocess
+import sys
+import time
+import typing as t
+import urllib.parse
+
+CLONE = pathlib.Path(__file__).resolve().parents[3]
+CALLBACKS = pathlib.Path(__file__).with_name("callbacks")
+RECAP = re.compile(r"^(\S+)\s+: ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", re.M)
+
+
+@dataclasses.dataclass
+class Run:
+    """One run of a playbook."""
+
+    status: int
+    seconds: float
+    output: str
+    verdicts: dict[str, dict[str, t.Any]]
+    calls: list[dict[str, str]]
+
+    @property
+    def changed(self) -> dict[str, int]:
+        """The number of changed tasks by host, as the recap says."""
+        return {found.group(1): int(found.group(3)) for found in RECAP.finditer(self.output)}
+
+    def calls_by_role(self) -> dict[tuple[str, str], list[str]]:
+        """The modules sent to each host for each role."""
+        sent: dict[tuple[str, str], list[str]] = collections.defaultdict(list)
+        for call in self.calls:
+            if call["role"]:
+                sent[call["host"], call["role"].split(".")[-1]].append(call["module"])
+        return sent
+
+    def messages(self, host: str) -> str:
+        """What is wrong with a host, in the words of its verdict."""
+        return " ".join(failure["message"] for failure in self.verdicts[host]["failures"])
+
+
+@dataclasses.dataclass
+class Site:
+    """The sandbox's inventory, and a folder for what a run leaves."""
+
+    instance: str
+    folder: pathlib.Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            **os.environ,
+            "ANSIBLE_CONFIG": str(CLONE / "ansible.cfg"),
+            "ANSIBLE_NOCOLOR": "1",
+            "ANSIBLE_CALLBACK_PLUGINS": str(CALLBACKS),
+            "ANSIBLE_CALLBACKS_ENABLED": "remote_calls",
+            "FLEET_REMOTE_CALLS": str(self.folder / "calls"),
+            "FLEET_SANDBOX": self.instance,
+        }
+
+    def play(self, *options: str, playbook: str = "site.yml", host_vars: dict[str, dict[str, t.Any]] | None = None) -> Run:
+        """Run a playbook; host_vars are laid over the sandbox's inventory for this run alone."""
+        for name in ("calls", "report.json"):
+            (self.folder / name).unlink(missing_ok=True)
+        overlay = self.folder / "overlay.json"
+        overlay.write_text(json.dumps({"all": {"hosts": host_vars or {}}}), encoding="utf-8")
+        inventory = ["-i", str(CLONE / "inventory/sandbox"), "-i", str(overlay)]
+        program = pathlib.Path(sys.executable).with_name("ansible-playbook")
+        begin = time.monotonic()
+        outcome = subprocess.run(
+            [program, *inventory, CLONE / playbook, "-e", f"fleet_report={self.folder / 'report.json'}", *options],
+            env=self.environment,
+            cwd=CLONE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=900,
+            check=False,
+        )
+        return Run(outcome.returncode, time.monotonic() - begin, outcome.stdout, self._verdicts(), self._calls())
+
+    def _verdicts(self) -> dict[str, dict[str, t.Any]]:
+        report = self.folder / "report.json"
+        return {verdict["host"]: verdict for verdict in json.loads(report.read_text(encoding="utf-8"))} if report.exists() else {}
+
+    def _calls(self) -> list[dict[str, str]]:
+        calls = self.folder / "calls"
+        return [json.loads(line) for line in calls.read_text(encoding="utf-8").splitlines()] if calls.exists() else []
+
+    def variables(self, host: str) -> dict[str, t.Any]:
+        """What the inventory says of a host; its secrets are among it."""
+        inventory = json.loads(self._answer([str(CLONE / "inventory/sandbox/sandbox.sh"), "--list"]))
+        return {**inventory["all"]["vars"], **inventory["_meta"]["hostvars"][host]}
+
+    def on(self, host: str, script: str, check: bool = True) -> str:
+        """What a shell on a host answers."""
+        settings = self.variables(host)
+        options = [*shlex.split(settings["ansible_ssh_common_args"]), "-i", settings["ansible_ssh_private_key_file"]]
+        login = ["ssh", *options, f"root@{settings['ansible_host']}", script]
+        outcome = subprocess.run(login, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=180, check=False)
+        assert not check or outcome.returncode == 0, f"{host}: {script}: {outcome.stdout}"
+        return outcome.stdout
+
+    def secret(self, host: str) -> str:
+        """The broker's password of a host, as it stands in the URL that the inventory gives."""
+        return str(urllib.parse.urlsplit(self.variables(host)["sandbox_amqp_url"]).password)
+
+    def sandbox(self, *arguments: str) -> str:
+        """What the sandbox's command prints."""
+        return self._answer([sys.executable, str(CLONE / "tests/sandbox/sandbox.py"), *arguments, "--name", self.instance])
+
+    def _answer(self, command: list[str]) -> str:
+        return subprocess.run(command, env=self.environment, stdout=subprocess.PIPE, text=True, timeout=1800, check=True).stdout

@@ -1,0 +1,3 @@
+module studioml.fleet/sandbox/pause
+
+go 1.26.0

@@ -1,0 +1,55 @@
+"""Runs the tests in two processes side by side, since most of them wait for daemons, and a fleet has more than one host.
+
+Tests of one directory share a sandbox or an API server and stay together. Each line is marked with its half; pytest's own
+closing lines of both halves come last, and the exit status is the worse one.
+"""
+
+from __future__ import annotations
+
+import pathlib
+import subprocess
+import sys
+import threading
+
+CLONE = pathlib.Path(__file__).resolve().parents[2]
+INTEGRATION = CLONE / "tests" / "integration"
+#: These compare the whole machine before and after: nothing else may come and go meanwhile.
+ALONE = ["tests/integration/sandbox", "tests/integration/demo"]
+#: The halves take about the same time; what is named nowhere runs in the second.
+FIRST = ["tests/integration/site", "tests/integration/molecule"]
+
+
+def halves() -> list[list[str]]:
+    """The test directories of each half."""
+    others = sorted(f"tests/integration/{place.name}" for place in INTEGRATION.iterdir() if place.is_dir() and any(place.glob("test_*.py")))
+    return [FIRST, ["tests/unit", "tests/quality", *(name for name in others if name not in FIRST + ALONE)]]
+
+
+def run(number: int, directories: list[str], statuses: dict[int, int], closing: dict[int, str]) -> None:
+    """One pytest whose lines are passed on as they come."""
+    command = [sys.executable, "-u", "-m", "pytest", "-v", "--durations=10", *directories]
+    with subprocess.Popen(command, cwd=CLONE, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        for line in process.stdout or ():
+            print(f"[{number}] {line}", end="", flush=True)
+            if line.startswith("=") and " in " in line:
+                closing[number] = line
+    statuses[number] = process.returncode
+
+
+def main() -> int:
+    """First what must be alone, then both halves; 0 when all are green."""
+    statuses: dict[int, int] = {}
+    closing: dict[int, str] = {}
+    run(0, ALONE, statuses, closing)
+    threads = [threading.Thread(target=run, args=(number, directories, statuses, closing)) for number, directories in enumerate(halves(), 1)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for number in sorted(closing):
+        print(closing[number], end="", flush=True)
+    return max(statuses.get(number, 1) for number in range(3))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
