@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,26 @@ def test_up_that_was_killed_is_healed_by_the_next(sandbox: Any, moment: str) -> 
 
     sandbox.run("up", "--hosts", HOSTS, name="killed")
     assert sandbox.shell("gpu1", "systemctl is-system-running", name="killed") == "running"
+    sandbox.run("down", name="killed")
+    assert compare(before) == {}
+
+
+def test_a_link_that_is_half_made_is_finished_by_the_next_up(sandbox: Any) -> None:
+    before = take()
+    sandbox.run("up", "--hosts", HOSTS, name="killed")
+    instance = Instance("killed")
+    link = json.loads(instance.state.read_text())["number"]
+    within = ["nsenter", f"--net={instance.namespace}", "--", "ip"]
+    damages = (
+        [["ip", "address", "flush", "dev", f"fleet-veth{link}"]],
+        [[*within, "route", "delete", "default"], [*within, "address", "flush", "dev", "uplink"], [*within, "link", "set", "uplink", "down"]],
+        [["ip", "link", "delete", f"fleet-veth{link}"]],
+    )
+    for damage in damages:
+        for words in damage:
+            subprocess.run(words, check=True)
+        sandbox.run("up", "--hosts", HOSTS, name="killed")
+        assert sandbox.shell("gpu1", "echo reached", name="killed") == "reached"
     sandbox.run("down", name="killed")
     assert compare(before) == {}
 

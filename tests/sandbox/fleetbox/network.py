@@ -30,8 +30,7 @@ def ensure(instance: Instance, state: State) -> None:
         instance.namespace.parent.mkdir(parents=True, exist_ok=True)
         instance.namespace.touch()
         run(["unshare", f"--net={instance.namespace}", "true"])
-    if run(["ip", "link", "show", state.link], check=False).returncode != 0:
-        _make_link(instance, state)
+    _ensure_link(instance, state)
     run(["ip", "route", "replace", state.subnet, "via", f"{state.link_prefix}.2"])
     _ensure_table(state)
     _ensure_forwarding(state)
@@ -75,18 +74,24 @@ def _remove_namespace(instance: Instance) -> None:
     instance.namespace.unlink(missing_ok=True)
 
 
-def _make_link(instance: Instance, state: State) -> None:
-    run(["ip", "link", "add", state.link, "type", "veth", "peer", "name", UPLINK, "netns", str(instance.namespace)])
-    run(["ip", "address", "add", f"{state.link_prefix}.1/30", "dev", state.link])
-    run(["ip", "link", "set", state.link, "up"])
-    for words in (
-        ["ip", "link", "set", "lo", "up"],
-        ["ip", "address", "add", f"{state.link_prefix}.2/30", "dev", UPLINK],
-        ["ip", "link", "set", UPLINK, "up"],
-        ["ip", "route", "replace", "default", "via", f"{state.link_prefix}.1"],
-        ["sysctl", "-q", "-w", "net.ipv4.ip_forward=1"],
-    ):
-        run(inside(instance, *words))
+def _ensure_link(instance: Instance, state: State) -> None:
+    """Each word is said every time: a command that was killed may have left a link without its addresses, or one into a namespace that is gone."""
+    there = run(["ip", "link", "show", state.link], check=False).returncode == 0
+    if there and run(inside(instance, "ip", "link", "show", UPLINK), check=False).returncode != 0:
+        run(["ip", "link", "delete", state.link])
+        there = False
+    if not there:
+        run(["ip", "link", "add", state.link, "type", "veth", "peer", "name", UPLINK, "netns", str(instance.namespace)])
+    outside = [f"address replace {state.link_prefix}.1/30 dev {state.link}", f"link set {state.link} up"]
+    within = [
+        "link set lo up",
+        f"address replace {state.link_prefix}.2/30 dev {UPLINK}",
+        f"link set {UPLINK} up",
+        f"route replace default via {state.link_prefix}.1",
+    ]
+    run(["ip", "-batch", "-"], stdin="\n".join(outside).encode())
+    run(inside(instance, "ip", "-batch", "-"), stdin="\n".join(within).encode())
+    run(inside(instance, "sysctl", "-q", "-w", "net.ipv4.ip_forward=1"))
 
 
 def _table(state: State) -> str:
