@@ -29,7 +29,12 @@ test: setup ## everything: lint, unit, sanity, docs, artifact, and what runs on 
 
 .PHONY: test-fast
 test-fast: setup ## the part that needs no root and no sandbox
-	@$(BIN)/python -m pytest -q -m "not sandbox and not apiserver and not slow" tests/unit tests/quality
+	@$(BIN)/python -m pytest -q -m "not sandbox and not apiserver and not rabbitmq and not slow" tests/unit tests/quality
+
+.PHONY: bench
+bench: setup ## measure what is promised of its speed, beside bare plays and a bare client (needs a quiet machine)
+	@python3 tests/sandbox/sandbox.py build --quiet kubernetes
+	@$(BIN)/python tests/benchmarks/bench.py
 
 .PHONY: lint
 lint: setup ## ruff, mypy, ansible-lint

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import typing as t
+
 from ansible_collections.studioml.fleet.plugins.modules.runner_info import ARGUMENTS, perform
 from ansible_collections.studioml.fleet.plugins.plugin_utils._controller_door import ControllerDoor
 
@@ -13,3 +15,10 @@ from ansible_collections.studioml.fleet.plugins.plugin_utils._controller_door im
 class ActionModule(ControllerDoor):
     ARGUMENTS = ARGUMENTS
     perform = staticmethod(perform)
+
+    def given(self, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+        """A host that is one node of a larger cluster means its own runner."""
+        arguments = super().given(task_vars)
+        if task_vars.get("fleet_node_name") and arguments.get("nodes") is None and arguments.get("targets") is None:
+            arguments["nodes"] = [self._templar.template(task_vars["fleet_node_name"])]
+        return arguments

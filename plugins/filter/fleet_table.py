@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The fleet as rows, and rows as a table for the terminal."""
+"""Rows as a table for the terminal."""
 
 from __future__ import annotations
 
@@ -32,25 +32,8 @@ def cell(value: t.Any) -> str:
     return str(value)
 
 
-def fleet_rows(host: str, runner: t.Mapping[str, t.Any], failures: t.Sequence[t.Mapping[str, str]]) -> list[dict[str, t.Any]]:
-    """One row per runner of the host; one with a note when there is none, or when the cluster did not answer."""
-    nodes = runner.get("nodes", [])
-    base = {
-        "host": host,
-        "nodes": [node["name"] if node["ready"] else f"{node['name']} (not ready)" for node in nodes],
-        "gpus": sum(int(node.get("gpu_allocatable") or 0) for node in nodes) if nodes else None,
-    }
-    if failures:
-        return [{**base, "note": failure["message"]} for failure in failures]
-    rows = [
-        {**base, "runner": f"{entry['namespace']}/{entry['name']}", "ready": f"{entry['ready']}/{entry['replicas']}", "asked_state": entry["asked_state"]}
-        for entry in runner.get("runners", [])
-    ]
-    return rows or [{**base, "note": "no runner"}]
-
-
 class FilterModule:
     """The filters of this file."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
-        return {"fleet_rows": fleet_rows, "fleet_table": fleet_table}
+        return {"fleet_table": fleet_table}

@@ -135,11 +135,12 @@ def _permission(details: dict[str, t.Any], words: str, namespace: str) -> str:
 
 def conflict_advice(causes: list[dict[str, t.Any]]) -> str:
     """Who owns the fields that we wanted to set."""
-    owners = "; ".join(f"{cause.get('field', '?').lstrip('.')} is set by {_owner(str(cause.get('message') or ''))}" for cause in causes)
+    owners = "; ".join(f"{cause.get('field', '?').lstrip('.')} is set by {owner_in(str(cause.get('message') or ''))}" for cause in causes)
     return f"{owners}. Let that owner give the field up or set it there, or take it over with force_conflicts: true."
 
 
-def _owner(message: str) -> str:
+def owner_in(message: str) -> str:
+    """The field manager that the server's words about a conflict name."""
     # conflict with "kubectl" using apps/v1
     parts = message.split('"')
     return parts[1] if len(parts) > 2 else message

@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.studioml.fleet.plugins.module_utils._api_errors import ApiError
+from ansible_collections.studioml.fleet.plugins.module_utils._api_errors import ApiError, owner_in
 from ansible_collections.studioml.fleet.plugins.module_utils._errors import FleetError
 from ansible_collections.studioml.fleet.plugins.module_utils._fields import FIELD_MANAGER, converged, masked, owned_by, project
 from ansible_collections.studioml.fleet.plugins.module_utils._kinds import path, path_of, title
@@ -48,7 +48,10 @@ class Applier:
 
     def apply(self, wanted: dict[str, t.Any]) -> Outcome:
         """Make the object have the wanted fields; fields of others are left alone."""
-        live = self.find(wanted)
+        return self.apply_over(self.find(wanted), wanted)
+
+    def apply_over(self, live: dict[str, t.Any] | None, wanted: dict[str, t.Any]) -> Outcome:
+        """The same for an object that C(find) has looked for."""
         owned = owned_by(live)
         if live is not None and owned and converged(_body(wanted), live, owned):
             return Outcome(wanted, "unchanged", live=live)
@@ -102,7 +105,18 @@ def server_side_apply(api: Api, wanted: dict[str, t.Any], check: bool, force: bo
     query = {"fieldManager": FIELD_MANAGER, "force": "true" if force else "false"}
     if check:
         query["dryRun"] = "All"
-    return api.request("PATCH", path_of(wanted), query, wanted, APPLY, _namespace(wanted))
+    try:
+        return api.request("PATCH", path_of(wanted), query, wanted, APPLY, _namespace(wanted))
+    except ApiError as error:
+        if force or not _only_with_ourselves(error):
+            raise
+    return api.request("PATCH", path_of(wanted), {**query, "force": "true"}, wanted, APPLY, _namespace(wanted))
+
+
+def _only_with_ourselves(error: ApiError) -> bool:
+    """A conflict with what a drain and a resume of this collection have written: another name, the same hands."""
+    owners = [owner_in(str(cause.get("message") or "")) for cause in error.causes if cause.get("reason") == "FieldManagerConflict"]
+    return error.status == 409 and bool(owners) and all(owner.split(".drain")[0] == FIELD_MANAGER for owner in owners)
 
 
 def same_cluster(api: Api, cluster_id: str | None) -> str:

@@ -63,13 +63,13 @@ def wins(name: str, configmap: str) -> bool:
     return name.encode() > configmap.encode()
 
 
-def checked_maps(names: t.Iterable[str], configmap: str) -> list[str]:
-    """Node maps in the order given, once each; one that would lose is refused."""
+def checked_maps(names: t.Iterable[str], configmap: str, losers: bool = False) -> list[str]:
+    """Node maps in the order given, once each; one that would lose is refused unless C(losers) are welcome (to be dropped)."""
     unique = list(dict.fromkeys(checked_name(name, "map_names") for name in names))
     for name in unique:
         if name == configmap:
             raise FleetError(f"map_names: {name} is the global map.", "Use global: true for it.")
-        if not wins(name, configmap):
+        if not losers and not wins(name, configmap):
             raise FleetError(
                 f"map_names: {name} sorts before the global map {configmap}. A runner reads its maps in the order of their names whenever its watch is renewed "
                 f"(within the hour) and the last one wins, so the state in {name} would silently be lost.",

@@ -13,6 +13,7 @@ from ansible_collections.studioml.fleet.plugins.module_utils import _workload as
 from ansible_collections.studioml.fleet.plugins.module_utils._apply import Applier, Outcome, diff_of, same_cluster
 from ansible_collections.studioml.fleet.plugins.module_utils._errors import FleetError
 from ansible_collections.studioml.fleet.plugins.module_utils._kinds import path, title
+from ansible_collections.studioml.fleet.plugins.module_utils._ownership import remembered_replicas
 from ansible_collections.studioml.fleet.plugins.module_utils._quantity import is_quantity
 from ansible_collections.studioml.fleet.plugins.module_utils._rest import Api
 from ansible_collections.studioml.fleet.plugins.module_utils._wait import Patience, conditions, is_rolled_out, rollout
@@ -69,13 +70,15 @@ def present(api: Api | None, runner: workload.Runner, params: dict[str, t.Any], 
     *before, deployment = workload.objects(runner)
     outcomes += [applier.apply(wanted) for wanted in before]
     outcomes.append(applier.create(workload.state_map(runner)))
-    outcomes.append(applier.apply(deployment))
+    there = applier.find(deployment)
+    warnings = _keep_drained(there, deployment)
+    outcomes.append(applier.apply_over(there, deployment))
     if not runner.secret_env:  # credentials that are no longer asked for
         outcomes += _remove(applier, [workload.secret(runner)], [])
     result = _result(outcomes, runner)
     live = next(outcome for outcome in outcomes if outcome.wanted is deployment).live
     result["rollout"] = _rollout(api, runner, live, params, check)
-    return result
+    return {**result, "warnings": warnings}
 
 
 def absent(api: Api, runner: workload.Runner, params: dict[str, t.Any], check: bool) -> Result:
@@ -88,6 +91,14 @@ def absent(api: Api, runner: workload.Runner, params: dict[str, t.Any], check: b
         warnings.append(f"Only the Deployment is removed: {', '.join(others)} in namespace {runner.namespace} may use the other objects.")
     outcomes = _remove(Applier(api, check), unwanted, warnings)
     return {**_result(outcomes, runner), "warnings": warnings, "rollout": {"ready": False, "image": "", "pods": []}}
+
+
+def _keep_drained(live: dict[str, t.Any] | None, deployment: dict[str, t.Any]) -> list[str]:
+    """A runner that a drain has scaled to 0 stays there: how many there are is for the resume to say."""
+    if live is None or remembered_replicas(live) is None:
+        return []
+    del deployment["spec"]["replicas"]
+    return [f"{title(deployment)} is drained and stays scaled to 0; runner_state with state=Running brings back {remembered_replicas(live)}."]
 
 
 def _namespace(applier: Applier, runner: workload.Runner) -> Outcome:

@@ -13,7 +13,7 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback
 
-from ansible_collections.studioml.fleet.plugins.module_utils import _kubeconfig
+from ansible_collections.studioml.fleet.plugins.module_utils import _kubeconfig, _targets
 from ansible_collections.studioml.fleet.plugins.module_utils._contract import checked_namespace
 from ansible_collections.studioml.fleet.plugins.module_utils._errors import FleetError
 from ansible_collections.studioml.fleet.plugins.module_utils._rest import Api
@@ -32,12 +32,23 @@ CONNECTION: dict[str, dict[str, t.Any]] = {
     "request_timeout": {"type": "float", "default": 30},
 }
 
+# Belongs to the documentation fragment studioml.fleet.targets.
+FLEET: dict[str, dict[str, t.Any]] = {
+    "targets": {"type": "list", "elements": "raw"},
+    "parallel": {"type": "int", "default": 64},
+    "target_timeout": {"type": "float", "default": 60},
+    "batch": {"type": "int", "default": 0},
+    "max_failures": {"type": "int"},
+}
+
 
 def run(arguments: dict[str, dict[str, t.Any]], perform: Perform) -> None:
     """Body of a module's C(main)."""
     module = AnsibleModule(argument_spec=arguments, supports_check_mode=True)
+    module.no_log_values.update(_targets.secrets(module.params))
     try:
-        module.exit_json(**perform(module.params, module.check_mode))
+        result = perform(module.params, module.check_mode)
+        (module.fail_json if result.get("failed") else module.exit_json)(**result)
     except FleetError as error:
         module.fail_json(**error.result())
 
@@ -69,6 +80,11 @@ def target_if_there(params: Params, check: bool) -> tuple[_kubeconfig.Target | N
 def connect(params: Params, target: _kubeconfig.Target) -> Api:
     """A client with the timeouts of the options."""
     return Api(target, params["connect_timeout"], params["request_timeout"])
+
+
+def api_of(params: Params) -> Api:
+    """A client for the API server that the options name."""
+    return connect(params, target_of(params))
 
 
 def namespace_of(params: Params, target: _kubeconfig.Target) -> str:

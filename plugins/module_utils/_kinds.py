@@ -21,6 +21,7 @@ KINDS: dict[str, tuple[str, str, bool]] = {
     "Role": ("rbac.authorization.k8s.io/v1", "roles", True),
     "RoleBinding": ("rbac.authorization.k8s.io/v1", "rolebindings", True),
     "Deployment": ("apps/v1", "deployments", True),
+    "Job": ("batch/v1", "jobs", True),
 }
 
 

@@ -9,18 +9,19 @@ Every request that this collection sends is safe to repeat (reads, server-side a
 
 from __future__ import annotations
 
+import copy
 import http.client
 import json
+import math
 import random
 import ssl
-import threading
 import time
 import typing as t
 from urllib.parse import urlencode, urlsplit
 
-from ansible_collections.studioml.fleet.plugins.module_utils import _kubeconfig_plugins
 from ansible_collections.studioml.fleet.plugins.module_utils._api_errors import RETRIED_STATUS, ApiError, Unreachable, denied, transport
 from ansible_collections.studioml.fleet.plugins.module_utils._connection import Connection, authorization
+from ansible_collections.studioml.fleet.plugins.module_utils._kept import Kept
 from ansible_collections.studioml.fleet.plugins.module_utils._kubeconfig import Target
 
 USER_AGENT = "studioml.fleet"
@@ -34,11 +35,21 @@ class Api:
     """One API server as one user. May be shared by threads."""
 
     def __init__(self, target: Target, connect_timeout: float = 10, request_timeout: float = 30) -> None:
-        self.target = _kubeconfig_plugins.resolve(target) if target.plugin else target
+        self.target = _resolved(target) if target.plugin else target
         self.connect_timeout = connect_timeout
         self.request_timeout = request_timeout
-        self._idle: list[Connection] = []
-        self._lock = threading.Lock()
+        self.deadline = math.inf
+        self.way = Kept()
+
+    def share(self, way: Kept) -> None:
+        """Use the connections of another client, which leads to the same server as the same user."""
+        self.way = way
+
+    def within(self, seconds: float) -> Api:
+        """The same API server over the same connections, for work that must be over in so many seconds."""
+        limited = copy.copy(self)
+        limited.deadline = time.monotonic() + seconds
+        return limited
 
     def find(self, path: str, namespace: str = "") -> dict[str, t.Any] | None:
         """GET one object, or None when there is no such object."""
@@ -75,7 +86,7 @@ class Api:
     ) -> t.Any:
         what = f"{method} {path}"
         payload = json.dumps(body, sort_keys=True).encode() if body is not None else None
-        deadline = time.monotonic() + self.request_timeout
+        deadline = min(time.monotonic() + self.request_timeout, self.deadline)
         renewed = False
         for attempt in range(1, ATTEMPTS + 1):
             wait = None
@@ -87,7 +98,7 @@ class Api:
                 again = status in RETRIED_STATUS or _lost_race(problem)
                 wait = _retry_after(headers)
                 if status == 401 and self.target.plugin and not renewed:
-                    self.target, renewed, again, wait = _kubeconfig_plugins.resolve(self.target), True, True, 0.0
+                    self.target, renewed, again, wait = _resolved(self.target), True, True, 0.0
             except (OSError, http.client.HTTPException, ValueError) as error:
                 # a rejected certificate is an OSError and a ValueError at once
                 below = isinstance(error, (OSError, http.client.HTTPException))
@@ -113,39 +124,49 @@ class Api:
 
     def close(self) -> None:
         """Close the connections that are kept."""
-        with self._lock:
-            kept, self._idle = self._idle, []
-        for connection in kept:
-            connection.close()
+        self.way.close()
 
     def _exchange(
         self, method: str, url: str, payload: bytes | None, content_type: str, deadline: float
     ) -> tuple[int, http.client.HTTPMessage, bytes]:
         while True:
-            with self._lock:
-                connection = self._idle.pop() if self._idle else None
-            kept = connection is not None
-            connection = connection or self.open()
+            connection = self.way.take(deadline)
+            fresh = connection is None
+            connection = connection or self._connected(deadline)
             try:
                 answer = self._over(connection, method, url, payload, content_type, deadline)
             except (ConnectionError, http.client.BadStatusLine, ssl.SSLEOFError, ssl.SSLZeroReturnError):
                 connection.close()
-                if kept:  # the server closed it while it was idle: that is no failure of this request
+                if not fresh:  # the server closed it while it was idle: that is no failure of this request
                     continue
                 raise
             except BaseException:
                 connection.close()
                 raise
-            with self._lock:
-                self._idle.append(connection)
+            self.way.give(connection)
             return answer
+
+    def _connected(self, deadline: float) -> Connection:
+        try:
+            connection = self.open()
+            self._connect(connection, deadline)
+            return connection
+        finally:
+            self.way.opened()
+
+    def _connect(self, connection: Connection, deadline: float) -> None:
+        connection.limit(_left(deadline, self.connect_timeout))
+        try:
+            connection.connect()
+        except BaseException:
+            connection.close()
+            raise
 
     def _over(
         self, connection: Connection, method: str, url: str, payload: bytes | None, content_type: str, deadline: float
     ) -> tuple[int, http.client.HTTPMessage, bytes]:
-        if connection.sock is None:
-            connection.limit(_left(deadline, self.connect_timeout))
-            connection.connect()
+        if connection.sock is None:  # the server had ended it with its last answer
+            self._connect(connection, deadline)
         connection.limit(_left(deadline))
         connection.request(method, url, body=payload, headers=self.headers(content_type))
         response = connection.getresponse()
@@ -161,6 +182,13 @@ class Api:
         if response.will_close:
             connection.close()
         return response.status, response.headers, bytes(received)
+
+
+def _resolved(target: Target) -> Target:
+    """With what its credential plug-in says."""
+    from ansible_collections.studioml.fleet.plugins.module_utils import _kubeconfig_plugins  # most kubeconfigs have none
+
+    return _kubeconfig_plugins.resolve(target)
 
 
 def pause(attempt: int) -> float:

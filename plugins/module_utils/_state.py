@@ -7,89 +7,32 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass, field
 
+from ansible_collections.studioml.fleet.plugins.module_utils import _pool
+from ansible_collections.studioml.fleet.plugins.module_utils._api_errors import ApiError
 from ansible_collections.studioml.fleet.plugins.module_utils._apply import same_cluster, server_side_apply
-from ansible_collections.studioml.fleet.plugins.module_utils._contract import (
-    STATE_KEY,
-    TOUCHED,
-    checked_maps,
-    checked_name,
-    checked_state,
-    node_map,
-    state_of,
-    typed_by_hand,
-    wins,
-)
+from ansible_collections.studioml.fleet.plugins.module_utils._contract import STATE_KEY, TOUCHED, state_of, typed_by_hand
 from ansible_collections.studioml.fleet.plugins.module_utils._errors import FleetError
-from ansible_collections.studioml.fleet.plugins.module_utils._fields import extracted, owners_of
+from ansible_collections.studioml.fleet.plugins.module_utils._fields import FIELD_MANAGER, extracted, owners_of
 from ansible_collections.studioml.fleet.plugins.module_utils._kinds import path
+from ansible_collections.studioml.fleet.plugins.module_utils._ownership import MARKER
 from ansible_collections.studioml.fleet.plugins.module_utils._rest import Api
+from ansible_collections.studioml.fleet.plugins.module_utils._state_plan import DROP, SET, TOUCH, Maps, Plan, Step, Wanted, overrides, plan
 
-Maps = t.Dict[str, t.Dict[str, t.Any]]
+__all__ = ["Maps", "Plan", "Wanted", "converge", "overrides", "plan", "read_maps", "read_pods", "write"]
 
-
-@dataclass
-class Wanted:
-    """What was asked for, checked."""
-
-    state: str
-    namespace: str
-    configmap: str
-    write_global: bool
-    node_maps: list[str] = field(default_factory=list)
-    force: bool = False
-    cluster_id: str = ""
-
-    @classmethod
-    def of(cls, params: dict[str, t.Any], namespace: str) -> Wanted:
-        configmap = checked_name(params["configmap"], "configmap")
-        named = [node_map(configmap, node) for node in params.get("nodes") or []]
-        maps = checked_maps(named + list(params.get("map_names") or []), configmap)
-        write_global = params.get("global")
-        return cls(
-            state=checked_state(params["state"]),
-            namespace=namespace,
-            configmap=configmap,
-            write_global=not maps if write_global is None else write_global,
-            node_maps=maps,
-            force=bool(params.get("force_conflicts")),
-            cluster_id=params.get("cluster_id") or "",
-        )
+MERGE = "application/merge-patch+json"
 
 
 def converge(api: Api, wanted: Wanted, check: bool) -> dict[str, t.Any]:
-    """Global map first, then the node maps: of two events the last one wins, whichever map it is from."""
-    if not wanted.write_global and not wanted.node_maps:
-        raise FleetError("There is no map to write: global is false and neither nodes nor map_names name one.", "Give nodes, map_names or global: true.")
-    same_cluster(api, wanted.cluster_id)
+    """Read, compare, and where something differs make sure that it is the right cluster and write."""
     maps = read_maps(api, wanted.namespace)
-    entries, touched, written = [], [], ""
-    if wanted.write_global:
-        changed = state_of(maps.get(wanted.configmap)) != wanted.state
-        if changed:
-            written = _write(api, wanted, wanted.configmap, maps, check)
-        overriding = overrides(maps, wanted)
-        reason = f"its runner follows another state in: {', '.join(overriding)}" if overriding else ""
-        entries.append(_entry(maps, wanted, wanted.configmap, changed, not overriding, reason))
-        touched = overriding if changed else []
-    for name in wanted.node_maps:
-        changed = state_of(maps.get(name)) != wanted.state
-        if changed:
-            _write(api, wanted, name, maps, check)
-        entries.append(_entry(maps, wanted, name, changed, True, ""))
-    for name in touched:
-        _touch(api, wanted, name, maps, written, check)
-    return {
-        "changed": any(entry["changed"] for entry in entries),
-        "maps": entries,
-        "touched": touched,
-        "namespace": wanted.namespace,
-        "diff": {
-            "before": {entry["name"]: {STATE_KEY: entry["previous"]} if entry["previous"] is not None else {} for entry in entries if entry["changed"]},
-            "after": {entry["name"]: {STATE_KEY: entry["state"]} for entry in entries if entry["changed"]},
-        },
-    }
+    if wanted.needs_pods:
+        wanted = wanted.with_maps_of(read_pods(api, wanted.namespace, wanted.name), maps)
+    planned = plan(maps, wanted)
+    if planned.steps:
+        same_cluster(api, wanted.cluster_id)
+    return write(api, planned, check)
 
 
 def read_maps(api: Api, namespace: str) -> Maps:
@@ -98,37 +41,107 @@ def read_maps(api: Api, namespace: str) -> Maps:
     return {item["metadata"]["name"]: item for item in listed.get("items") or []}
 
 
-def overrides(maps: Maps, wanted: Wanted) -> list[str]:
-    """Node maps, not named in this call, that say something else than the global map and win on their runner."""
-    skipped = {wanted.configmap, *wanted.node_maps}
-    found = [name for name, item in maps.items() if name not in skipped and wins(name, wanted.configmap) and state_of(item)]
-    return sorted(name for name in found if state_of(maps[name]) != wanted.state)
+def read_pods(api: Api, namespace: str, name: str) -> list[dict[str, t.Any]]:
+    """The runner's pods, by their label."""
+    return api.request("GET", path("Pod", namespace), {"labelSelector": f"app={name}"}, namespace=namespace).get("items") or []
 
 
-def _entry(maps: Maps, wanted: Wanted, name: str, changed: bool, holds: bool, reason: str) -> dict[str, t.Any]:
-    scope = "global" if name == wanted.configmap else "node"
-    return {"name": name, "scope": scope, "previous": state_of(maps.get(name)), "state": wanted.state, "changed": changed, "holds": holds, "reason": reason}
+def write(api: Api, planned: Plan, check: bool) -> dict[str, t.Any]:
+    """Do what is planned: the global map alone and first, then the node maps, which have nothing to do with each other, side by side."""
+    written: list[str] = []
+    wanted, version = planned.wanted, ""
+    above = [step for step in planned.steps if step.name == wanted.configmap]
+    below = [step for step in planned.steps if step.name != wanted.configmap]
+    try:
+        for step in above:
+            version = _set(api, planned, step, check)
+            written.append(step.name)
+        problems = _pool.each(below, lambda step: _below(api, planned, step, version, check, written), wanted.parallel)
+        for problem in problems:
+            if problem is not None:
+                raise problem
+    except FleetError as error:
+        if written and not check:  # what is done is done, and a second run goes on from there
+            error.details.update(changed=True, written=sorted(written))
+        raise
+    return planned.result()
 
 
-def _write(api: Api, wanted: Wanted, name: str, maps: Maps, check: bool) -> str:
+def _below(api: Api, planned: Plan, step: Step, version: str, check: bool, written: list[str]) -> FleetError | None:
+    try:
+        if step.action == SET:
+            _set(api, planned, step, check)
+        elif step.action == TOUCH:
+            _touch(api, planned, step, version, check)
+        elif step.action == DROP:
+            _drop(api, planned, step, check)
+    except FleetError as error:
+        return error
+    written.append(step.name)
+    return None
+
+
+def _set(api: Api, planned: Plan, step: Step, check: bool) -> str:
     """Set STATE, keep all other keys; the version of the map after that."""
-    owners = owners_of(maps[name], "data", STATE_KEY) if name in maps else []
-    by_hand = bool(owners) and all(typed_by_hand(owner) for owner in owners)
-    return _send(api, wanted, name, maps, wanted.state, check, force=wanted.force or by_hand)
+    return _version(_apply(api, planned, step, check, planned.wanted.force or _by_hand(planned.maps.get(step.name))))
 
 
-def _touch(api: Api, wanted: Wanted, name: str, maps: Maps, version: str, check: bool) -> None:
+def _touch(api: Api, planned: Plan, step: Step, version: str, check: bool) -> None:
     """Make an event for a node map, its state as it is: after the write to the global map, its runner must hear it last."""
-    _send(api, wanted, name, maps, str(state_of(maps[name])), check, wanted.force, {TOUCHED: version})
+    version = version or _version(planned.maps.get(planned.wanted.configmap) or {"metadata": {}})
+    _apply(api, planned, step, check, planned.wanted.force, {TOUCHED: version})
 
 
-def _send(
-    api: Api, wanted: Wanted, name: str, maps: Maps, state: str, check: bool, force: bool, annotations: dict[str, str] | None = None
-) -> str:
+def _drop(api: Api, planned: Plan, step: Step, check: bool) -> None:
+    """First equal to the global map, then away: to a runner the end of a map is one more event with the state that the map had."""
+    live, wanted = planned.maps[step.name], planned.wanted
+    if state_of(live) != step.state:
+        after = _apply(api, planned, step, check, wanted.force or _by_hand(live))
+        live = live if check else after
+    elif not (wanted.force or _by_hand(live)):
+        raise FleetError(
+            f"The map {step.name} in {wanted.namespace} is kept by {', '.join(_owners(live))}, which would make it again.",
+            "Remove it there, or set force_conflicts: true.",
+        )
+    place = path("ConfigMap", wanted.namespace, step.name)
+    query = {"dryRun": "All"} if check else {}
+    if set(live.get("data") or {}) != {STATE_KEY} or live.get("binaryData"):
+        body: dict[str, t.Any] = {"data": {STATE_KEY: None}}  # somebody keeps other things in it
+        api.request("PATCH", place, {**query, "fieldManager": FIELD_MANAGER}, body, MERGE, wanted.namespace)
+        return
+    meta = live["metadata"]
+    body = {"preconditions": {"uid": meta["uid"], "resourceVersion": meta["resourceVersion"]}, **({"dryRun": ["All"]} if check else {})}
+    try:
+        api.request("DELETE", place, query, body, namespace=wanted.namespace)
+    except ApiError as error:
+        if error.status != 404:
+            raise
+
+
+def _owners(live: dict[str, t.Any] | None) -> list[str]:
+    return owners_of(live, "data", STATE_KEY) if live else []
+
+
+def _by_hand(live: dict[str, t.Any] | None) -> bool:
+    """Whether nobody but ourselves and people with their tools has set the state."""
+    return all(typed_by_hand(owner) for owner in _owners(live))
+
+
+def _apply(api: Api, planned: Plan, step: Step, check: bool, force: bool, annotations: dict[str, str] | None = None) -> dict[str, t.Any]:
     # What an apply leaves out of the fields that it owns is removed: begin with all that is ours.
-    body = extracted(maps[name]) if name in maps else {}
-    body.update(apiVersion="v1", kind="ConfigMap", metadata={**body.get("metadata", {}), "name": name, "namespace": wanted.namespace})
-    body["data"] = {**body.get("data", {}), STATE_KEY: state}
+    live, wanted = planned.maps.get(step.name), planned.wanted
+    body = extracted(live) if live else {}
+    body.update(apiVersion="v1", kind="ConfigMap", metadata={**body.get("metadata", {}), "name": step.name, "namespace": wanted.namespace})
+    body["data"] = {**body.get("data", {}), STATE_KEY: step.state}
+    if step.action == SET and wanted.marker is not None:
+        annotations = {**(annotations or {}), MARKER: wanted.marker}
     if annotations:
-        body["metadata"]["annotations"] = {**body["metadata"].get("annotations", {}), **annotations}
-    return str(server_side_apply(api, body, check, force)["metadata"].get("resourceVersion", ""))  # a dry run that would make it has none
+        kept = {**body["metadata"].get("annotations", {}), **annotations}
+        body["metadata"]["annotations"] = {name: value for name, value in kept.items() if value}
+    if step.name in wanted.owners:
+        body["metadata"]["ownerReferences"] = [wanted.owners[step.name]]
+    return server_side_apply(api, body, check, force)
+
+
+def _version(thing: dict[str, t.Any]) -> str:
+    return str(thing["metadata"].get("resourceVersion", ""))  # a dry run that would make it has none

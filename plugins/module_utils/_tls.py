@@ -27,6 +27,11 @@ def context(target: Target) -> ssl.SSLContext:
     return _contexts[key]
 
 
+def prepare() -> None:
+    """Let OpenSSL load its algorithms now: it does so for the first context of a process, and the processes that are forked after that have them."""
+    ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
 def _build(target: Target) -> ssl.SSLContext:
     # With a CA of its own the (large) list of the system's authorities is neither wanted nor loaded.
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if target.ca or target.insecure else ssl.create_default_context()

@@ -21,6 +21,8 @@ GONE = 410
 # One stream lasts so long; the server sends a bookmark about once a minute, so a stream that is silent for longer is dead.
 STREAM_SECONDS = 300
 SILENT_SECONDS = 90
+# A stream that has lasted so long and then ends is as it should be; those that end at once are opened again more and more slowly.
+LASTED_SECONDS = 2
 
 
 class Event(t.NamedTuple):
@@ -54,6 +56,7 @@ class Watch:
                     listed = self.api.request("GET", self.path, self.query, namespace=self.namespace)
                     version, self.last_problem = listed["metadata"]["resourceVersion"], None
                     yield Event("LISTED", listed.get("items") or [])
+                begun = time.monotonic()
                 for event in self._stream(version):
                     failures, self.last_problem = 0, None
                     if event.type == "ERROR":
@@ -66,7 +69,7 @@ class Watch:
                     if event.type != "BOOKMARK":
                         yield event
                 else:
-                    failures += 1
+                    failures = 1 if time.monotonic() - begun > LASTED_SECONDS else failures + 1
             except (ApiError, Unreachable) as problem:
                 if self._stopped.is_set():
                     return
@@ -94,6 +97,7 @@ class Watch:
             response = connection.getresponse()
             if response.status >= 300:
                 raise denied(response.status, _status(response.read()), self.api.target, self.what, self.namespace)
+            self.last_problem = None  # nothing may happen for minutes, and that is no silence
             yield from self._lines(response)
         except (OSError, http.client.HTTPException) as error:
             problem = transport(error, self.api.target, self.what)

@@ -18,6 +18,7 @@ description:
     versions do not read it at all.
 extends_documentation_fragment:
   - studioml.fleet.kubernetes
+  - studioml.fleet.targets
   - studioml.fleet.attributes
   - studioml.fleet.attributes.controller
 attributes:
@@ -59,11 +60,111 @@ options:
         the last one wins.
     type: list
     elements: str
+  pods:
+    description:
+      - Names of pods whose runners are meant, by whatever map each of them follows. The value of C(HOSTNAME) in its container names it, else the pod's name.
+      - A map that has the pod's own name belongs to the pod, and goes away with it.
+      - One more request finds the pods.
+    type: list
+    elements: str
+  nodes_through:
+    description:
+      - How the maps of O(nodes) are found.
+      - V(name) takes C(<configmap>-<node>), as M(studioml.fleet.runner_deploy) sets it up; it can be written before there is a pod.
+      - V(pods) looks for the runners' pods on the node and takes the map that each of them follows, as with O(pods).
+    type: str
+    choices: [name, pods]
+    default: name
   global:
     description:
       - Whether to write the global map.
-      - Defaults to V(true) when neither O(nodes) nor O(map_names) is given, else to V(false).
+      - Defaults to V(true) when none of O(nodes), O(pods) and O(map_names) is given, else to V(false).
     type: bool
+  drop_overrides:
+    description:
+      - Remove node maps, so that their runners follow the global map again.
+      - These are the maps that O(nodes), O(pods) and O(map_names) name, or else all that are called C(<configmap>-...).
+      - >-
+        A runner takes the end of a map for one more event with the state that the map had. So each map is first made equal to O(state), then removed; one
+        that holds other keys too loses only C(STATE).
+      - O(state) must be that of the global map, or O(global) be V(true), which it is when no node map is named.
+    type: bool
+    default: false
+  name:
+    description: The runners that are meant by O(wait), O(enforce) and O(pods), by their label C(app).
+    type: str
+    default: studioml-go-runner
+  wait:
+    description:
+      - To drain, wait until the runners are known to be quiet; to resume, until they are ready and have asked for work again.
+      - >-
+        Pods and Jobs are watched. The runner's own metrics and the messages that the broker waits for are looked at every half second, and two looks must
+        agree that nothing is left.
+      - Without it RV(verdict) is V(asked), which promises nothing.
+      - In check mode nothing is awaited.
+    type: bool
+    default: false
+  wait_timeout:
+    description:
+      - How long O(wait) and the later steps of O(enforce) wait, in seconds. The task fails after that; what was done stays, and running it again goes on.
+    type: float
+    default: 3600
+  wait_for_jobs:
+    description: Whether active Jobs of the namespace (on O(nodes), where these are given) count as work.
+    type: bool
+    default: true
+  enforce:
+    description:
+      - How far to go so that a drain does not depend on the runner, which goes on taking work from the queues that it has.
+      - Each step takes in the ones before it.
+      - V(none) only writes the state.
+      - >-
+        V(broker) takes the permission to read away from the runner's user at RabbitMQ. What runs goes on to its end, nothing new is taken, and a restart of the
+        runner does not change that. It acts on every runner that logs in as this user.
+      - V(scale) also scales the runner's Deployments to 0 once they are quiet. Where there is no broker to ask, in a moment in which the runner does nothing.
+      - V(cordon) also cordons the nodes, before anything is awaited.
+      - V(evict) also evicts the runner's pods from the nodes, which is of use where a Deployment has pods on other nodes too and so is not scaled.
+      - What was done is remembered in annotations and in the broker's permission itself, so that O(state=Running) undoes exactly that and nothing else.
+      - Defaults to V(scale) for O(state=DrainAndTerminate) with O(wait), since the runner never ends by itself, else to V(none).
+      - Ignored for O(state=Running).
+    type: str
+    choices: [none, broker, scale, cordon, evict]
+  force_after:
+    description:
+      - End runners that are still busy after so many seconds; needs O(enforce=scale) or more. Their work is lost and its messages go back to the queue.
+      - The result says so in RV(forced) and in a warning. Without it, a runner that stays busy until O(wait_timeout) is a failure and is left alone.
+    type: float
+  broker:
+    description:
+      - The RabbitMQ that the runners take their work from. Defaults to the host's variable C(fleet_broker).
+      - What is not given is read from the runner's own environment (C(AMQP_URL), C(AMQP_MGT_URL), also from its Secret).
+      - To take a permission away needs a user with the tag C(administrator), which a runner's own user should not have.
+    type: dict
+    suboptions:
+      url:
+        description: Address of the management API, such as V(http://hub:15672).
+        type: str
+      username:
+        description: Name of a user with the tag C(administrator).
+        type: str
+      password:
+        description: Its password.
+        type: str
+      vhost:
+        description: The virtual host.
+        type: str
+      runner_username:
+        description: The user that the runners log in as.
+        type: str
+      via:
+        description: How the management API is reached. V(service) goes through the cluster, to a pod behind the Service that is the broker's address.
+        type: str
+        choices: [auto, direct, service]
+        default: auto
+  metrics_port:
+    description: TCP port of the runner's metrics.
+    type: int
+    default: 9090
   force_conflicts:
     description:
       - Take the key over from another controller that owns it. That controller may write it again.
@@ -91,12 +192,66 @@ EXAMPLES = r"""
     nodes: [gpu1]
     state: DrainAndSuspend
 
+- name: Ask whatever runs on two nodes to drain, however it was deployed
+  studioml.fleet.runner_state:
+    kubeconfig: /etc/fleet/rack2.yaml
+    nodes: [gpu1, gpu2]
+    nodes_through: pods
+    state: DrainAndSuspend
+
+- name: Let all run, and no node be an exception any more
+  studioml.fleet.runner_state:
+    kubeconfig: /etc/fleet/rack2.yaml
+    state: Running
+    drop_overrides: true
+
+- name: Ask a whole rack at once, ten hosts at a time, and stop when more than two have failed
+  studioml.fleet.runner_state:
+    targets: "{{ groups.gpu_rack2 }}"
+    batch: 10
+    max_failures: 2
+    state: DrainAndSuspend
+  delegate_to: localhost
+  run_once: true
+
 - name: Let every host's runners run again, each host's cluster is in its variable fleet_kubeconfig
   studioml.fleet.runner_state:
     state: Running
 """
 
 RETURN = r"""
+targets:
+  description: With O(targets), one result for each of them in the order given. The other values below are then in these.
+  returned: when O(targets) is given, also when some of them failed
+  type: list
+  elements: dict
+  sample:
+    - {target: gpu1, changed: true, failed: false, skipped: false, msg: "", hint: "", namespace: studioml, touched: [], dropped: [], maps: []}
+  contains:
+    target:
+      description: The name of the host or the entry.
+      type: str
+      returned: always
+    changed:
+      description: Whether anything changed there.
+      type: bool
+      returned: always
+    failed:
+      description: Whether it failed. One that failed after some of its maps were written names these in C(written).
+      type: bool
+      returned: always
+    skipped:
+      description: Whether it was not begun, and so is untouched.
+      type: bool
+      returned: always
+    msg:
+      description: What failed, or why it was not begun.
+      type: str
+      returned: always
+    hint:
+      description: What to do about it.
+      type: str
+      returned: always
 maps:
   description: The maps that were asked for, in the order in which they are written.
   returned: success
@@ -124,7 +279,7 @@ maps:
       type: str
       returned: success
     state:
-      description: The state now.
+      description: The state now; V(null) for a map that was dropped.
       type: str
       returned: success
     changed:
@@ -139,12 +294,79 @@ maps:
       description: Why it does not hold everywhere.
       type: str
       returned: success
+verdict:
+  description:
+    - How the runners stand to what was asked. V(asked) is written, but nobody has looked; V(quiet) is known to do nothing; V(running) takes work again.
+    - >-
+      A failed task has it too. V(busy) has work left; V(not_listening) does not follow its state and goes on taking work; V(unreachable) does not answer any
+      more.
+  returned: always
+  type: str
+  sample: quiet
+reason:
+  description: Why it is this verdict.
+  returned: always
+  type: str
+  sample: No experiment runs, and the broker waits for no message.
+since:
+  description: Since when the verdict holds, as far as this task has seen it (UTC).
+  returned: after a wait
+  type: str
+  sample: "2026-01-20T10:00:00Z"
+waited:
+  description: How long was waited, in seconds.
+  returned: after a wait
+  type: float
+  sample: 42.5
+experiments:
+  description: What runs by the runner's metrics.
+  returned: after a wait
+  type: list
+  elements: dict
+  sample: []
+unacknowledged:
+  description: Messages that the broker waits for; V(null) when it was not asked.
+  returned: after a wait
+  type: int
+  sample: 0
+jobs:
+  description: Active Jobs.
+  returned: after a wait
+  type: list
+  elements: str
+  sample: []
+listening:
+  description: Whether the runners follow their state, and how that is known.
+  returned: after a drain with O(wait) or O(enforce)
+  type: dict
+  sample: {listens: true, era: state, reason: Its version reads STATE, and its settings and permissions let it., effective: {}}
+enforced:
+  description: What was done or undone beside the state, in order.
+  returned: always
+  type: list
+  elements: dict
+  sample:
+    - {step: broker, what: runner-gpu1@/, changed: true, before: ".*", after: nothing}
+    - {step: scale, what: Deployment/studioml/studioml-go-runner-deployment, changed: true, before: 1, after: 0}
+forced:
+  description: Whether runners were ended while they were busy.
+  returned: always
+  type: bool
+  sample: false
 touched:
-  description: Node maps with another state that were written once more, as they were, so that they win over the changed global map.
+  description:
+    - Node maps that were written once more, as they were, so that their runners hear them after the global map.
+    - These are the ones that override a global map which has changed, and the ones asked for after which somebody else wrote to the global map.
   returned: success
   type: list
   elements: str
   sample: [studioml-go-runner-gpu1]
+dropped:
+  description: Node maps that were removed, or that lost their C(STATE) because they hold other keys.
+  returned: success
+  type: list
+  elements: str
+  sample: []
 namespace:
   description: The namespace of the maps.
   returned: success
@@ -154,23 +376,37 @@ namespace:
 
 import typing as t
 
-from ansible_collections.studioml.fleet.plugins.module_utils import _contract, _door, _state
+from ansible_collections.studioml.fleet.plugins.module_utils import _change, _contract, _door, _how, _state, _state_fleet
 
 ARGUMENTS: dict[str, dict[str, t.Any]] = {
     **_door.CONNECTION,
+    **_door.FLEET,
     "state": {"type": "str", "required": True, "choices": list(_contract.STATES)},
     "configmap": {"type": "str", "default": _contract.RUNNER},
     "nodes": {"type": "list", "elements": "str"},
     "map_names": {"type": "list", "elements": "str"},
+    "pods": {"type": "list", "elements": "str"},
+    "nodes_through": {"type": "str", "choices": ["name", "pods"], "default": "name"},
     "global": {"type": "bool"},
+    "drop_overrides": {"type": "bool", "default": False},
     "force_conflicts": {"type": "bool", "default": False},
+    "name": {"type": "str", "default": _contract.RUNNER},
+    "wait": {"type": "bool", "default": False},
+    "wait_timeout": {"type": "float", "default": 3600},
+    "wait_for_jobs": {"type": "bool", "default": True},
+    "enforce": {"type": "str", "choices": list(_how.STEPS)},
+    "force_after": {"type": "float"},
+    "broker": {"type": "dict", "options": _how.BROKER},
+    "metrics_port": {"type": "int", "default": 9090},
 }
 
 
-def perform(params: dict[str, t.Any], check: bool) -> dict[str, t.Any]:
+def perform(params: dict[str, t.Any], check: bool, report: t.Callable[[str], None] | None = None) -> dict[str, t.Any]:
+    if params["targets"] is not None:
+        return _state_fleet.converge(params, check, _door.api_of, report)
     target = _door.target_of(params)
     wanted = _state.Wanted.of(params, _door.namespace_of(params, target))
-    return _state.converge(_door.connect(params, target), wanted, check)
+    return _change.converge(_door.connect(params, target), wanted, _how.How.of(params), check, report)
 
 
 def main() -> None:

@@ -17,10 +17,30 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import remove_values
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.studioml.fleet.plugins.module_utils import _targets, _tls
 from ansible_collections.studioml.fleet.plugins.module_utils._errors import FleetError
+from ansible_collections.studioml.fleet.plugins.plugin_utils import _inventory_targets
 
 # option: the host's variable that stands in for it
-INVENTORY = {"kubeconfig": "fleet_kubeconfig", "context": "fleet_context", "namespace": "fleet_namespace", "cluster_id": "fleet_cluster_id"}
+INVENTORY = {
+    "kubeconfig": "fleet_kubeconfig",
+    "context": "fleet_context",
+    "namespace": "fleet_namespace",
+    "cluster_id": "fleet_cluster_id",
+    "broker": "fleet_broker",
+}
+
+# This file is loaded once, before a process is forked for each host: what is made ready here need not be made ready fifty times.
+_tls.prepare()
+
+
+def plain(value: t.Any) -> t.Any:
+    """The same without what Ansible notes of its origin, which would make each copy of it slow."""
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, dict):
+        return {plain(key): plain(item) for key, item in value.items()}
+    return [plain(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 class ControllerDoor(ActionBase):
@@ -35,13 +55,18 @@ class ControllerDoor(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         result = super().run(tmp, task_vars)
-        given = self.given(task_vars or {})
+        self._task_vars = task_vars or {}
+        try:
+            given = self.given(task_vars or {})
+        except FleetError as error:
+            return {**result, "failed": True, **error.result()}
         with self._task_environment():
-            checked = ArgumentSpecValidator(self.ARGUMENTS).validate(given)
+            checked = ArgumentSpecValidator(self.ARGUMENTS).validate(plain(given))
             secrets = checked._no_log_values
             if checked.error_messages:
                 return {**result, "failed": True, "msg": remove_values("; ".join(checked.error_messages), secrets)}
             params = checked.validated_parameters
+            secrets.update(_targets.secrets(params))
             if params["kubeconfig_on"] == "target":
                 return self._execute_module(module_args=given, task_vars=task_vars)
             try:
@@ -50,11 +75,19 @@ class ControllerDoor(ActionBase):
                 result.update(remove_values({"failed": True, **error.result()}, secrets))
         return result
 
+    def report(self, line: str) -> None:
+        """Progress of something that takes long, shown while it lasts, in a terminal and in the log of a job."""
+        host = self._task_vars.get("inventory_hostname", "")
+        self._display.display(line if self._task.args.get("targets") is not None else f"{host}: {line}")
+
     def given(self, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         """The task's arguments, completed from the host's variables: so an ad hoc command finds the cluster of each host."""
         arguments = dict(self._task.args)
+        if arguments.get("targets") is not None:
+            arguments["targets"] = _inventory_targets.resolved(arguments, task_vars)
+            return arguments
         for option, variable in INVENTORY.items():
-            if arguments.get(option) is None and task_vars.get(variable):
+            if option in self.ARGUMENTS and arguments.get(option) is None and task_vars.get(variable):
                 arguments[option] = self._templar.template(task_vars[variable])
         return arguments
 

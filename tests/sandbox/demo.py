@@ -6,6 +6,7 @@ second run takes minutes less. The fleet stays up afterwards; `make demo-down` r
 
 from __future__ import annotations
 
+import json
 import os
 import pathlib
 import subprocess
@@ -21,17 +22,20 @@ NAME = os.environ.get("FLEET_SANDBOX") or "fleet"
 SANDBOX = [sys.executable, str(CLONE / "tests" / "sandbox" / "sandbox.py")]
 BIN = CLONE / ".build" / "venv" / "bin"
 PLAYBOOK = [str(BIN / "ansible-playbook"), "-i", "inventory/sandbox"]
+PAGE = CLONE / ".build" / "fleet-status.html"
 DEPLOYMENT = "deployment/studioml-go-runner-deployment"
 STATE_LINE_SECONDS = 90
+# taken 16 s after a runner's start and 14 s before its first look at its state: long enough for the drain to find it at work
+EXPERIMENT_SECONDS = "30"
 
 NEXT = """
 The fleet is up. Try:
 
   export PATH=$PWD/.build/venv/bin:$PATH
   ansible-playbook -i inventory/sandbox site.yml                                    # changed=0
-  ansible-playbook -i inventory/sandbox playbooks/state.yml -e fleet_state=DrainAndSuspend -l gpu1
+  ansible-playbook -i inventory/sandbox playbooks/drain.yml -l gpu1                 # and playbooks/resume.yml
   ansible -i inventory/sandbox gpu1 -m studioml.fleet.gpu_info
-  ansible-playbook -i inventory/sandbox playbooks/status.yml
+  ansible-playbook -i inventory/sandbox playbooks/status.yml -e fleet_page=fleet.html
   python3 tests/sandbox/sandbox.py publish --queue rmq_gpu1_demo --seconds 20       # work for a runner
   python3 tests/sandbox/sandbox.py shell gpu1 -- /snap/bin/microk8s kubectl get pods -A
   python3 tests/sandbox/sandbox.py status
@@ -70,10 +74,10 @@ def wait_for_line(host: str, text: str, after: int) -> None:
     raise SandboxError(f"The runner on {host} has not logged {text!r} within {STATE_LINE_SECONDS} s.", f"Look at its log: sandbox.py shell {host}")
 
 
-def change_state(state: str, runners: list[str]) -> None:
-    """Writes a state to all runners and shows that each has taken it."""
+def change_state(playbook: str, state: str, runners: list[str]) -> None:
+    """Drains or resumes all runners and shows that each has taken its new state."""
     before = {host: len(log_lines(host)) for host in runners}
-    run(*PLAYBOOK, "playbooks/state.yml", "-e", f"fleet_state={state}")
+    run(*PLAYBOOK, f"playbooks/{playbook}.yml")
     for host in runners:
         wait_for_line(host, f"k8s state is {state}", before[host])
 
@@ -84,25 +88,25 @@ def main() -> int:
     try:
         with progress.step("sandbox: hosts, registry, RabbitMQ"):
             run(*SANDBOX, "up", "--name", NAME)
+        runners = sorted(json.loads(Instance(NAME).inventory.read_text())["runner_hosts"]["hosts"])
+        with progress.step("an experiment in the queue of each runner"):  # before they start: later on they look for new queues every five minutes
+            for host in runners:
+                run(*SANDBOX, "publish", "--name", NAME, "--queue", f"rmq_{host}_demo", "--seconds", EXPERIMENT_SECONDS)
         with progress.step("site.yml: from bare hosts to runners"):
             run(*PLAYBOOK, "site.yml")
-        runners = sorted(path.stem for path in Instance(NAME).kubeconfigs.glob("*.yaml"))
         with progress.step("the runners listen to their state"):
             for host in runners:
                 wait_for_line(host, "k8s state is Running", 0)
-        with progress.step("an experiment for each runner"):
-            for host in runners:
-                run(*SANDBOX, "publish", "--name", NAME, "--queue", f"rmq_{host}_demo", "--seconds", "5")
         with progress.step("drain"):
-            change_state("DrainAndSuspend", runners)
+            change_state("drain", "DrainAndSuspend", runners)
         with progress.step("resume"):
-            change_state("Running", runners)
+            change_state("resume", "Running", runners)
         with progress.step("status of the fleet"):
-            run(*PLAYBOOK, "playbooks/status.yml")
+            run(*PLAYBOOK, "playbooks/status.yml", "-e", f"fleet_page={PAGE}")
     except SandboxError as error:
         print(f"\nerror: {error.message}\n  {error.hint}", file=sys.stderr)
         return 1
-    print(f"\nWhere the time went:\n{progress.table()}\n{NEXT}", flush=True)
+    print(f"\nWhere the time went:\n{progress.table()}\n{NEXT}\nThe fleet as a page: {PAGE.as_uri()}", flush=True)
     return 0
 
 

@@ -59,8 +59,10 @@ def pythons(place: pathlib.Path) -> pathlib.Path:
     place.mkdir(parents=True, exist_ok=True)
     for series in (f"3.{minor}" for minor in range(8, 16)):
         python = environments.find_python(series)
-        if python and not (place / f"python{series}").exists():
-            (place / f"python{series}").symlink_to(python)
+        link = place / f"python{series}"
+        if python and not link.exists():
+            link.unlink(missing_ok=True)  # it may have led into an environment that is gone
+            link.symlink_to(python)
     return place
 
 

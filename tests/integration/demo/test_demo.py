@@ -50,6 +50,9 @@ def test_demo(clone: pathlib.Path) -> None:
             assert any(line.startswith(f"  {host}, ") and f"k8s state is {state}" in line for line in said.splitlines()), said[-12000:]
     assert "The fleet is up. Try:" in said
     assert "Where the time went:" in said
+    page = clone / ".build" / "fleet-status.html"
+    assert f"The fleet as a page: {page.as_uri()}" in said
+    assert "Simulated GPUs." in page.read_text(encoding="utf-8")
 
     down = make(clone, "demo-down")
     assert down.returncode == 0, down.stdout[-4000:]

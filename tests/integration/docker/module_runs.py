@@ -40,7 +40,7 @@ class Hosts:
         program = [sys.executable, CLONE / "tests/sandbox/sandbox.py", *arguments, "--name", self.instance]
         return subprocess.run(program, env=self.environment, stdout=subprocess.PIPE, text=True, timeout=1800, check=True).stdout
 
-    def module(self, host: str, name: str, check: bool = False, **arguments: t.Any) -> Result:
+    def module(self, host: str, name: str, /, check: bool = False, **arguments: t.Any) -> Result:
         """Run a module; returns its result, whether it failed or not."""
         program = pathlib.Path(sys.executable).with_name("ansible")
         command = [program, host, "-i", CLONE / "inventory/sandbox", "-m", f"studioml.fleet.{name}", "--diff"]
@@ -53,13 +53,13 @@ class Hosts:
             assert answer.exists(), done.stdout
             return json.loads(answer.read_text(encoding="utf-8"))
 
-    def passes(self, host: str, name: str, check: bool = False, **arguments: t.Any) -> Result:
+    def passes(self, host: str, name: str, /, check: bool = False, **arguments: t.Any) -> Result:
         """Run a module that must not fail."""
         result = self.module(host, name, check, **arguments)
         assert not result.get("failed"), result["msg"]
         return result
 
-    def fails(self, host: str, name: str, check: bool = False, **arguments: t.Any) -> Result:
+    def fails(self, host: str, name: str, /, check: bool = False, **arguments: t.Any) -> Result:
         """Run a module that must fail with one clear message."""
         result = self.module(host, name, check, **arguments)
         assert result.get("failed"), result

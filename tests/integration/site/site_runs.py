@@ -90,7 +90,8 @@ class Site:
 
     def _verdicts(self) -> dict[str, dict[str, t.Any]]:
         report = self.folder / "report.json"
-        return {verdict["host"]: verdict for verdict in json.loads(report.read_text(encoding="utf-8"))} if report.exists() else {}
+        found = json.loads(report.read_text(encoding="utf-8")) if report.exists() else []
+        return {verdict["host"]: verdict for verdict in found} if isinstance(found, list) else {}  # status.yml writes another report
 
     def _calls(self) -> list[dict[str, str]]:
         calls = self.folder / "calls"

@@ -96,6 +96,7 @@ class ControlPlane:
             self._run(
                 CONTROLLER_MANAGER,
                 *(f"--kubeconfig={kubeconfig}", "--leader-elect=false", f"--controllers={','.join(CONTROLLERS)}", "--secure-port=0"),
+                *("--kube-api-qps=500", "--kube-api-burst=500"),
                 *(f"--root-ca-file={self.directory}/ca.crt", f"--service-account-private-key-file={self.directory}/server.key"),
             )
 

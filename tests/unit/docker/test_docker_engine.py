@@ -99,7 +99,8 @@ def test_the_snaps_daemon_is_reloaded_by_its_process(tmp_path, monkeypatch):
     monkeypatch.setattr(_docker, "SNAP_PID_FILES", (str(tmp_path / "none"), str(pid_file)))
     with pytest.raises(FleetError, match="was not found"):
         _docker.Docker("snap").reload()
-    daemon = subprocess.Popen([tmp_path / "dockerd", "60"])
+    # whoever runs the tests under nohup has SIGHUP ignored, and so would the daemon
+    daemon = subprocess.Popen([tmp_path / "dockerd", "60"], preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL))
     pid_file.write_text(f"{daemon.pid}\n")
     deadline = time.monotonic() + 5
     while pathlib.Path(f"/proc/{daemon.pid}/comm").read_text() != "dockerd\n" and time.monotonic() < deadline:

@@ -1,0 +1,51 @@
+# Copyright: (c) 2026, studioml.fleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A bounded pool: the same work for many things at once, results in the order of the things."""
+
+from __future__ import annotations
+
+import threading
+import typing as t
+
+Thing = t.TypeVar("Thing")
+Made = t.TypeVar("Made")
+
+
+def each(things: t.Sequence[Thing], work: t.Callable[[Thing], Made], parallel: int) -> list[Made]:
+    """The result for each thing. C(work) keeps its own failures; one that escapes is raised here when all the others are done."""
+    made: list[t.Any] = [None] * len(things)
+    escaped: list[BaseException] = []
+    places = iter(range(len(things)))
+    lock = threading.Lock()
+
+    def serve() -> None:
+        while True:
+            with lock:
+                place = next(places, None)
+            if place is None:
+                return
+            try:
+                made[place] = work(things[place])
+            except BaseException as error:  # noqa: B036  it is raised again below, in the caller's thread
+                escaped.append(error)
+
+    count = min(max(1, parallel), len(things))
+    if count <= 1:
+        serve()
+    else:
+        threads = start([serve] * count)
+        for thread in threads:
+            thread.join()
+    if escaped:
+        raise escaped[0]
+    return made
+
+
+def start(works: t.Sequence[t.Callable[[], None]]) -> list[threading.Thread]:
+    """A thread for each. They end with the process: a signal that stops the task is not kept waiting by a dead host."""
+    threads = [threading.Thread(target=work, daemon=True) for work in works]
+    for thread in threads:
+        thread.start()
+    return threads

@@ -1,0 +1,72 @@
+# Copyright: (c) 2026, studioml.fleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""(a) Whole plays of 50 targets: the two doors beside a bare C(assert), and beside kubernetes.core.k8s on each host.
+
+The targets are clusters of their own (50 kubeconfigs, 50 client certificates, 50 connections), and the nodes of one cluster.
+"""
+
+from __future__ import annotations
+
+import statistics
+import typing as t
+
+from table import Row
+from world import World
+
+TARGETS = 50
+ASSERT = {"ansible.builtin.assert": {"that": "true", "quiet": True}}
+GLOBAL = "studioml-go-runner"
+
+
+def state(word: str, **more: t.Any) -> dict[str, t.Any]:
+    return {"studioml.fleet.runner_state": {"state": word, **more}}
+
+
+def k8s(word: str) -> dict[str, t.Any]:
+    definition = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": GLOBAL, "namespace": "{{ fleet_namespace }}"}, "data": {"STATE": word}}
+    return {"kubernetes.core.k8s": {"kubeconfig": "{{ fleet_kubeconfig }}", "definition": definition}}
+
+
+def measure(world: World, rounds: int) -> list[Row]:
+    clusters, nodes = world.inventory(TARGETS), world.nodes_inventory(TARGETS)
+    drain, run = "DrainAndSuspend", "Running"
+    fleet = {"targets": "{{ groups.fleet }}"}
+    fan_out, back = world.play("fan-out", "localhost", state(drain, **fleet)), world.play("fan-out-back", "localhost", state(run, **fleet))
+    each, each_back = world.play("per-host", "fleet", state(run)), world.play("per-host-back", "fleet", state(drain))
+    # in this order: after a play that changes all, the same one again changes nothing
+    runs = {
+        "one": (clusters, world.play("assert-localhost", "localhost", ASSERT)),
+        "fan-out, clusters, all change": (clusters, fan_out),
+        "fan-out, clusters, unchanged": (clusters, fan_out),
+        "fan-out, nodes, all change": (nodes, fan_out),
+        "fan-out, nodes, unchanged": (nodes, fan_out),
+        "each": (clusters, world.play("assert-hosts", "fleet", ASSERT)),
+        "per host, clusters, all change": (clusters, each),
+        "per host, clusters, unchanged": (clusters, each),
+        "per host, nodes, all change": (nodes, each),
+        "per host, nodes, unchanged": (nodes, each),
+        "k8s": (clusters, world.play("k8s", "fleet", k8s("DrainAndTerminate"))),
+    }
+    slow_rounds = max(1, rounds // 5)
+    took: dict[str, list[float]] = {name: [] for name in runs}
+    world.ansible(clusters, back)
+    world.ansible(nodes, each_back)
+    for number in range(-1, rounds):  # the first round warms the caches of the machine and does not count
+        for name, (inventory, play) in runs.items():
+            if name == "k8s" and not 0 <= number < slow_rounds:
+                continue
+            seconds = world.ansible(inventory, play)
+            if number >= 0:
+                took[name].append(seconds)
+    medians = {name: statistics.median(times) for name, times in took.items()}
+
+    def row(name: str, other: str, bar: float) -> Row:
+        door, shape, case = name.split(", ")
+        of = {"clusters": f"{TARGETS} clusters", "nodes": f"{TARGETS} nodes of one cluster"}[shape]
+        return Row(f"(a) {door}, {of}, {case}", f"assert on {'localhost' if other == 'one' else 'the same hosts'}", medians[name], medians[other], bar)
+
+    rows = [row(name, "one", 1.25) for name in runs if name.startswith("fan-out")] + [row(name, "each", 1.2) for name in runs if name.startswith("per host")]
+    ours = "per host, clusters, all change"
+    return [*rows, Row(f"(a) kubernetes.core.k8s, {TARGETS} hosts, all change", "per host, all change", medians["k8s"], medians[ours], 15, least=True)]

@@ -1,0 +1,51 @@
+# Copyright: (c) 2026, studioml.fleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The faults that are tried and what is promised of each: the table of docs/reliability.md, and what the tests have seen."""
+
+from __future__ import annotations
+
+QUIET = "drained and resumed as if it had not been"
+NAMED = "the target fails with this as its message, the others are done; running again, or a resume, finishes"
+NOTHING = "the target fails before anything is written there, the others are done"
+
+# Met once by every request, of the API server's and of RabbitMQ's.
+PASSING = {
+    "409, a lost race": QUIET,
+    "410 as a watch's first answer": QUIET,
+    "410 in a watch": QUIET,
+    "429 with Retry-After": QUIET,
+    "500": QUIET,
+    "502": QUIET,
+    "503": QUIET,
+    "504": QUIET,
+    "connection reset before the request was sent": QUIET,
+    "connection reset after the request was sent": QUIET,
+    "an answer cut in the middle": QUIET,
+    "a slow answer": QUIET,
+    "watches ended by the server all the time": QUIET,
+}
+
+# 503 without end, and an answer that is lost each time though the server has done what was asked; at one step of the task.
+LASTING = {
+    **{
+        f"a fault that lasts while {step}": NOTHING
+        for step in ("the maps are listed", "the cluster's identity is read", "the Deployments are listed", "the broker's user is asked for")
+    },
+    **{
+        f"a fault that lasts while {step}": NAMED
+        for step in (
+            *("the state is written", "the permission is read", "the note is written", "the permission is taken", "the Jobs are listed"),
+            *("the pods are watched", "the broker is asked what it waits for", "the Deployment is scaled", "the nodes are listed"),
+            *("the Deployment is scaled up", "the permission is given back", "the note is struck out", "Running is written", "the rollout is watched"),
+        )
+    },
+}
+
+observed: dict[str, str] = {}
+
+
+def table(outcomes: dict[str, str]) -> str:
+    lines = [f"| {fault} | {outcome} |" for fault, outcome in outcomes.items()]
+    return "\n".join(["| fault | what comes of it |", "|---|---|", *lines])
