@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The option of the modules that work at RabbitMQ; the argument spec that belongs to it is in module_utils/_broker_target.py."""
+"""The option of the modules that work at RabbitMQ; the argument spec that belongs to it is in module_utils/_broker_options.py."""
 
 from __future__ import annotations
 

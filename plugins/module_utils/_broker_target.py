@@ -20,18 +20,6 @@ from ansible_collections.studioml.fleet.plugins.module_utils._rest import Api
 
 Thing = t.Dict[str, t.Any]
 AMQP_PORTS = {"amqp": 5672, "amqps": 5671}
-# Belongs to the documentation fragment studioml.fleet.broker.
-OPTIONS: t.Dict[str, t.Dict[str, t.Any]] = {
-    "url": {"type": "str"},
-    "username": {"type": "str"},
-    "password": {"type": "str", "no_log": True},
-    "vhost": {"type": "str"},
-    "runner_username": {"type": "str"},
-    "via": {"type": "str", "choices": ["auto", "direct", "service"], "default": "auto"},
-    "ca_path": {"type": "path"},
-    "validate_certs": {"type": "bool", "default": True},
-    "statistics_interval": {"type": "float", "default": STATISTICS_SECONDS},
-}
 # A runner that is told nothing else finds the management API at the port of AMQP and this.
 MANAGEMENT_OFFSET = 10000
 

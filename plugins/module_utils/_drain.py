@@ -10,6 +10,7 @@ import time
 import typing as t
 
 from ansible_collections.studioml.fleet.plugins.module_utils import _back, _holds, _ownership, _scope
+from ansible_collections.studioml.fleet.plugins.module_utils._api_errors import ApiError
 from ansible_collections.studioml.fleet.plugins.module_utils._change import NOBODY_LOOKED
 from ansible_collections.studioml.fleet.plugins.module_utils._errors import FleetError
 from ansible_collections.studioml.fleet.plugins.module_utils._how import How
@@ -58,8 +59,8 @@ class Change:
             where = f" on {', '.join(self.wanted.nodes)}" if self.wanted.nodes else ""
             raise FleetError(
                 f"There is no runner with the label app={self.wanted.name} in namespace {self.wanted.namespace}{where} to drain, to resume or to wait for.",
-                "Correct name, namespace or nodes; without wait and enforce the state is written all the same. What a drain has taken from the broker's user of "
-                "a runner that is gone, a resume gives back when broker names it (url, username, password, vhost, runner_username).",
+                "Correct name, namespace or nodes; without wait and enforce the state is written all the same. What a drain has taken from the broker's user "
+                "of a runner that is gone, a resume gives back when broker names it (url, username, password, vhost, runner_username).",
             )
         if self.resumes and not self.holds:
             self.holds = _back.holds_to_open(self.api, self.scope, self.how.broker)
@@ -148,7 +149,7 @@ class Change:
             asked=self.wanted.state,
             listens=listens,
             nodes=self.scope.nodes,
-            replicas=lambda: sum(_ownership.replicas_of(self._live(deployment)) for deployment in self.scope.deployments),
+            replicas=self._replicas,
             unacknowledged=(lambda: sum(hold.unacknowledged() for hold in self.holds)) if self.holds else None,
             held=bool(closed),
             held_since=closed,
@@ -161,12 +162,25 @@ class Change:
         """As it is now: others may have scaled it during the wait. No pod and no work is also what a look finds where somebody has deleted it all."""
         live = self.api.find(path_of(deployment), self.wanted.namespace)
         if live is None or live["metadata"].get("deletionTimestamp"):
-            raise FleetError(
-                f"{title(deployment)} was deleted while its quiet was awaited.",
-                "Find out who deletes it (or its namespace), and run again.",
-                **self.result(),
-            )
+            raise self._deleted(title(deployment))
         return {"kind": deployment["kind"], **live}
+
+    def _replicas(self) -> int:
+        """How many pods there should be; asked where there is none."""
+        wanted = sum(_ownership.replicas_of(self._live(deployment)) for deployment in self.scope.deployments)
+        try:
+            namespace = self.api.find(path("Namespace", name=self.wanted.namespace)) if wanted else None
+        except ApiError as error:
+            if error.status != 403:
+                raise
+            return wanted
+        if namespace and namespace["metadata"].get("deletionTimestamp"):
+            raise self._deleted(f"Namespace {self.wanted.namespace}")
+        return wanted
+
+    def _deleted(self, what: str) -> FleetError:
+        words = f"{what} was deleted while its quiet was awaited, so nobody knows whether its work has come to its end."
+        return FleetError(words, "Find out who deletes it, and run again.", **self.result())
 
     def _gone(self, listening: Listening | None) -> Found:
         """Scaled and evicted is quickly said; the host is free when the pods have ended."""

@@ -9,24 +9,26 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
+from ansible_collections.studioml.fleet.plugins.module_utils._contract import RUNNER
 from ansible_collections.studioml.fleet.plugins.module_utils._errors import FleetError
 from ansible_collections.studioml.fleet.plugins.module_utils._verdict import RUN
 
 Result = t.Dict[str, t.Any]
 
-# The option broker of runner_state.
-BROKER: t.Dict[str, t.Dict[str, t.Any]] = {
-    "url": {"type": "str"},
-    "username": {"type": "str"},
-    "password": {"type": "str", "no_log": True},
-    "vhost": {"type": "str"},
-    "runner_username": {"type": "str"},
-    "via": {"type": "str", "choices": ["auto", "direct", "service"], "default": "auto"},
-}
-
 # Each step takes in the ones before it.
 STEPS = ("none", "broker", "scale", "cordon", "evict")
 NEVER = float("inf")
+
+# Belongs to the documentation fragment studioml.fleet.drain.
+ARGUMENTS: t.Dict[str, t.Dict[str, t.Any]] = {
+    "name": {"type": "str", "default": RUNNER},
+    "wait": {"type": "bool", "default": False},
+    "wait_timeout": {"type": "float", "default": 3600},
+    "wait_for_jobs": {"type": "bool", "default": True},
+    "enforce": {"type": "str", "choices": list(STEPS)},
+    "force_after": {"type": "float"},
+    "metrics_port": {"type": "int", "default": 9090},
+}
 
 
 @dataclass

@@ -38,7 +38,8 @@ class Awaited:
     listens: bool | None
     nodes: list[str] = field(default_factory=list)
     unacknowledged: Unacknowledged | None = None
-    # How many pods there should be, asked when there is none: between two lives of a pod nothing runs, and its successor takes work.
+    # How many pods there should be, asked when there is none: between two lives of a pod nothing runs, and its successor takes work. Raises where there
+    # is none because all of it was deleted.
     replicas: t.Callable[[], int] | None = None
     # Whether new work is kept away, and since when (monotonic): what was taken just before shows in the broker's statistics after their interval.
     held: bool = False
@@ -116,7 +117,8 @@ def _judged(api: Api, awaited: Awaited, mirror: Mirror) -> tuple[Look, Verdict]:
         held = 0  # there is no broker to ask: the metrics alone must do
     # A pod that starts while new work is kept away finds none, so that it need not be awaited.
     ready = look.pods if awaited.held else look.ready
-    wanted = awaited.replicas() if awaited.replicas and not (look.pods or awaited.held) else look.pods
+    wanted = awaited.replicas() if awaited.replicas and not look.pods else look.pods
+    wanted = look.pods if awaited.held else wanted
     judged = verdict(awaited.asked, awaited.listens, running, held, look.pods, ready, wanted, enforced=awaited.held)
     if look.jobs and judged.word in ("quiet", "asked"):
         judged = Verdict("busy", f"It is to drain, with {look.work()}.")

@@ -130,12 +130,12 @@ drained:
 
 import typing as t
 
-from ansible_collections.studioml.fleet.plugins.module_utils import _broker_target, _broker_user, _door
+from ansible_collections.studioml.fleet.plugins.module_utils import _broker_options, _broker_target, _broker_user, _door
 from ansible_collections.studioml.fleet.plugins.module_utils._apply import same_cluster
 
 ARGUMENTS: dict[str, dict[str, t.Any]] = {
     **_door.CONNECTION,
-    "broker": {"type": "dict", "options": _broker_target.OPTIONS},
+    "broker": {"type": "dict", "options": _broker_options.OPTIONS},
     "name": {"type": "str", "required": True},
     "password": {"type": "str", "no_log": True},
     "tags": {"type": "list", "elements": "str", "default": ["management"]},

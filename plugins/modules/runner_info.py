@@ -304,7 +304,7 @@ version:
 
 import typing as t
 
-from ansible_collections.studioml.fleet.plugins.module_utils import _broker_target, _contract, _door, _fleet, _observe
+from ansible_collections.studioml.fleet.plugins.module_utils import _broker_options, _contract, _door, _fleet, _observe
 
 ARGUMENTS: dict[str, dict[str, t.Any]] = {
     **_door.CONNECTION,
@@ -313,7 +313,7 @@ ARGUMENTS: dict[str, dict[str, t.Any]] = {
     "configmap": {"type": "str", "default": _contract.RUNNER},
     "nodes": {"type": "list", "elements": "str"},
     "gpu_resource": {"type": "str", "default": "nvidia.com/gpu"},
-    "broker": {"type": "dict", "options": _broker_target.OPTIONS},
+    "broker": {"type": "dict", "options": _broker_options.OPTIONS},
     "gather": {"type": "list", "elements": "str", "choices": list(_observe.EVIDENCE), "default": list(_observe.EVIDENCE)},
 }
 

@@ -19,6 +19,8 @@ description:
 extends_documentation_fragment:
   - studioml.fleet.kubernetes
   - studioml.fleet.targets
+  - studioml.fleet.drain
+  - studioml.fleet.broker
   - studioml.fleet.attributes
   - studioml.fleet.attributes.controller
 attributes:
@@ -90,81 +92,6 @@ options:
       - O(state) must be that of the global map, or O(global) be V(true), which it is when no node map is named.
     type: bool
     default: false
-  name:
-    description: The runners that are meant by O(wait), O(enforce) and O(pods), by their label C(app).
-    type: str
-    default: studioml-go-runner
-  wait:
-    description:
-      - To drain, wait until the runners are known to be quiet; to resume, until they are ready and have asked for work again.
-      - >-
-        Pods and Jobs are watched. The runner's own metrics and the messages that the broker waits for are looked at every half second, and two looks must
-        agree that nothing is left.
-      - Without it RV(verdict) is V(asked), which promises nothing.
-      - In check mode nothing is awaited.
-    type: bool
-    default: false
-  wait_timeout:
-    description:
-      - How long O(wait) and the later steps of O(enforce) wait, in seconds. The task fails after that; what was done stays, and running it again goes on.
-    type: float
-    default: 3600
-  wait_for_jobs:
-    description: Whether active Jobs of the namespace (on O(nodes), where these are given) count as work.
-    type: bool
-    default: true
-  enforce:
-    description:
-      - How far to go so that a drain does not depend on the runner, which goes on taking work from the queues that it has.
-      - Each step takes in the ones before it.
-      - V(none) only writes the state.
-      - >-
-        V(broker) takes the permission to read away from the runner's user at RabbitMQ. What runs goes on to its end, nothing new is taken, and a restart of the
-        runner does not change that. It acts on every runner that logs in as this user.
-      - V(scale) also scales the runner's Deployments to 0 once they are quiet. Where there is no broker to ask, in a moment in which the runner does nothing.
-      - V(cordon) also cordons the nodes, before anything is awaited.
-      - V(evict) also evicts the runner's pods from the nodes, which is of use where a Deployment has pods on other nodes too and so is not scaled.
-      - What was done is remembered in annotations and in the broker's permission itself, so that O(state=Running) undoes exactly that and nothing else.
-      - Defaults to V(scale) for O(state=DrainAndTerminate) with O(wait), since the runner never ends by itself, else to V(none).
-      - Ignored for O(state=Running).
-    type: str
-    choices: [none, broker, scale, cordon, evict]
-  force_after:
-    description:
-      - End runners that are still busy after so many seconds; needs O(enforce=scale) or more. Their work is lost and its messages go back to the queue.
-      - The result says so in RV(forced) and in a warning. Without it, a runner that stays busy until O(wait_timeout) is a failure and is left alone.
-    type: float
-  broker:
-    description:
-      - The RabbitMQ that the runners take their work from. Defaults to the host's variable C(fleet_broker).
-      - What is not given is read from the runner's own environment (C(AMQP_URL), C(AMQP_MGT_URL), also from its Secret).
-      - To take a permission away needs a user with the tag C(administrator), which a runner's own user should not have.
-    type: dict
-    suboptions:
-      url:
-        description: Address of the management API, such as V(http://hub:15672).
-        type: str
-      username:
-        description: Name of a user with the tag C(administrator).
-        type: str
-      password:
-        description: Its password.
-        type: str
-      vhost:
-        description: The virtual host.
-        type: str
-      runner_username:
-        description: The user that the runners log in as.
-        type: str
-      via:
-        description: How the management API is reached. V(service) goes through the cluster, to a pod behind the Service that is the broker's address.
-        type: str
-        choices: [auto, direct, service]
-        default: auto
-  metrics_port:
-    description: TCP port of the runner's metrics.
-    type: int
-    default: 9090
   force_conflicts:
     description:
       - Take the key over from another controller that owns it. That controller may write it again.
@@ -376,11 +303,12 @@ namespace:
 
 import typing as t
 
-from ansible_collections.studioml.fleet.plugins.module_utils import _change, _contract, _door, _how, _state, _state_fleet
+from ansible_collections.studioml.fleet.plugins.module_utils import _broker_options, _change, _contract, _door, _how, _state, _state_fleet
 
 ARGUMENTS: dict[str, dict[str, t.Any]] = {
     **_door.CONNECTION,
     **_door.FLEET,
+    **_how.ARGUMENTS,
     "state": {"type": "str", "required": True, "choices": list(_contract.STATES)},
     "configmap": {"type": "str", "default": _contract.RUNNER},
     "nodes": {"type": "list", "elements": "str"},
@@ -390,14 +318,7 @@ ARGUMENTS: dict[str, dict[str, t.Any]] = {
     "global": {"type": "bool"},
     "drop_overrides": {"type": "bool", "default": False},
     "force_conflicts": {"type": "bool", "default": False},
-    "name": {"type": "str", "default": _contract.RUNNER},
-    "wait": {"type": "bool", "default": False},
-    "wait_timeout": {"type": "float", "default": 3600},
-    "wait_for_jobs": {"type": "bool", "default": True},
-    "enforce": {"type": "str", "choices": list(_how.STEPS)},
-    "force_after": {"type": "float"},
-    "broker": {"type": "dict", "options": _how.BROKER},
-    "metrics_port": {"type": "int", "default": 9090},
+    "broker": {"type": "dict", "options": _broker_options.OPTIONS},
 }
 
 

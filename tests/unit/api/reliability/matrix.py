@@ -9,6 +9,7 @@ from __future__ import annotations
 QUIET = "drained and resumed as if it had not been"
 NAMED = "the target fails with this as its message, the others are done; running again, or a resume, finishes"
 NOTHING = "the target fails before anything is written there, the others are done"
+KILLED = "the next run finishes; a resume, then or after it, leaves everything exactly as it was before the drain"
 
 # Met once by every request, of the API server's and of RabbitMQ's.
 PASSING = {
@@ -41,6 +42,28 @@ LASTING = {
             *("the Deployment is scaled up", "the permission is given back", "the note is struck out", "Running is written", "the rollout is watched"),
         )
     },
+}
+
+KILLS = {f"the controller is killed at any request of a {what}": KILLED for what in ("drain", "resume")}
+
+WAITING = {
+    f"while it waits, {what}": outcome
+    for what, outcome in {
+        "the API server is away for some seconds": QUIET,
+        "the API server goes for good": NAMED,
+        "the API server answers nothing any more": NAMED,
+        "the API server answers 503 from now on": NAMED,
+        "the client certificate ends": NAMED,
+        "the permissions are withdrawn": NAMED,
+        "the metrics may not be read any more": QUIET,
+        "RabbitMQ is away for some seconds": QUIET,
+        "RabbitMQ goes for good": NAMED,
+        "a pod is replaced": QUIET,
+        "somebody scales the Deployment": QUIET,
+        "the Deployment is deleted": NAMED,
+        "the namespace is deleted": NAMED,
+        "the API server is restarted": QUIET,
+    }.items()
 }
 
 observed: dict[str, str] = {}

@@ -119,7 +119,8 @@ class Place:
 
     def is_drained(self) -> bool:
         state = hands.read(self.site.admin, self.namespace, "configmaps", RUNNER)["data"]
-        return self.deployment()["spec"]["replicas"] == 0 and self.read_permission().startswith("(?!)") and state == {"STATE": "DrainAndSuspend", "OTHER": "kept"}
+        closed = self.read_permission().startswith("(?!)")
+        return closed and self.deployment()["spec"]["replicas"] == 0 and state == {"STATE": "DrainAndSuspend", "OTHER": "kept"}
 
     def works(self, experiments: int) -> None:
         self.site.work.running[self.namespace] = experiments
@@ -147,16 +148,22 @@ class Place:
         self.api.requests, self.broker.requests = [], []
 
 
+def parameters(site: Site, targets: t.Sequence[Place | Result], state: str, **options: t.Any) -> Result:
+    """The module's parameters as its own specification makes them."""
+    entries = [one.entry() if isinstance(one, Place) else one for one in targets]
+    given = {"connect_timeout": 2, "request_timeout": 4, "metrics_port": site.work.port, "wait": True, "wait_timeout": 30, **options}
+    checked = ArgumentSpecValidator(runner_state.ARGUMENTS).validate({"targets": entries, "state": state, **given})
+    assert not checked.error_messages, checked.error_messages
+    made: Result = checked.validated_parameters
+    return made
+
+
 class Task:
     """One task over several places, in a thread; C(lines) is what it reports, C(entries) the result of each place by its name."""
 
     def __init__(self, site: Site, targets: t.Sequence[Place | Result], state: str, check: bool = False, **options: t.Any) -> None:
         self.lines: list[str] = []
-        entries = [one.entry() if isinstance(one, Place) else one for one in targets]
-        given = {"connect_timeout": 2, "request_timeout": 4, "metrics_port": site.work.port, "wait": True, "wait_timeout": 30, **options}
-        checked = ArgumentSpecValidator(runner_state.ARGUMENTS).validate({"targets": entries, "state": state, **given})
-        assert not checked.error_messages, checked.error_messages
-        self._parameters, self._check = checked.validated_parameters, check
+        self._parameters, self._check = parameters(site, targets, state, **options), check
         self.result: Result = {}
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()

@@ -40,7 +40,7 @@ DRAIN = {
     "the permission is taken": Step("^PUT /api/permissions/", broker=True),
     "the Jobs are listed": Step("^GET .*/jobs$", words="The API server cannot be reached any more, so nobody knows whether the runner is quiet."),
     "the pods are watched": Step("^WATCH .*/pods", words="WATCH /api/v1/namespaces/"),
-    "the broker is asked what it waits for": Step("^GET /api/vhosts/.*/channels", broker=True, words="GET /api/vhosts/"),
+    "the broker is asked what it waits for": Step("^GET /api/connections/", broker=True, words="GET /api/connections/"),
     "the Deployment is scaled": Step("^PATCH .*/deployments/", first=2),
 }
 RESUME = {

@@ -1,0 +1,61 @@
+# Copyright: (c) 2026, studioml.fleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The options of runner_state that go with a change of state: the wait, and how far to go so that it holds; their argument spec is in module_utils/_how.py."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    DOCUMENTATION = r"""
+options:
+  name:
+    description: The runners that are meant by O(wait), O(enforce) and O(pods), by their label C(app).
+    type: str
+    default: studioml-go-runner
+  wait:
+    description:
+      - To drain, wait until the runners are known to be quiet; to resume, until they are ready and have asked for work again.
+      - >-
+        Pods and Jobs are watched. The runner's own metrics and the messages that the broker waits for are looked at every half second, and two looks must
+        agree that nothing is left.
+      - Without it RV(verdict) is V(asked), which promises nothing.
+      - In check mode nothing is awaited.
+    type: bool
+    default: false
+  wait_timeout:
+    description:
+      - How long O(wait) and the later steps of O(enforce) wait, in seconds. The task fails after that; what was done stays, and running it again goes on.
+    type: float
+    default: 3600
+  wait_for_jobs:
+    description: Whether active Jobs of the namespace (on O(nodes), where these are given) count as work.
+    type: bool
+    default: true
+  enforce:
+    description:
+      - How far to go so that a drain does not depend on the runner, which goes on taking work from the queues that it has.
+      - Each step takes in the ones before it.
+      - V(none) only writes the state.
+      - >-
+        V(broker) takes the permission to read away from the runner's user at RabbitMQ. What runs goes on to its end, nothing new is taken, and a restart of the
+        runner does not change that. It acts on every runner that logs in as this user.
+      - V(scale) also scales the runner's Deployments to 0 once they are quiet. Where there is no broker to ask, in a moment in which the runner does nothing.
+      - V(cordon) also cordons the nodes, before anything is awaited.
+      - V(evict) also evicts the runner's pods from the nodes, which is of use where a Deployment has pods on other nodes too and so is not scaled.
+      - What was done is remembered in annotations and in the broker's permission itself, so that O(state=Running) undoes exactly that and nothing else.
+      - Defaults to V(scale) for O(state=DrainAndTerminate) with O(wait), since the runner never ends by itself, else to V(none).
+      - Ignored for O(state=Running).
+    type: str
+    choices: [none, broker, scale, cordon, evict]
+  force_after:
+    description:
+      - End runners that are still busy after so many seconds; needs O(enforce=scale) or more. Their work is lost and its messages go back to the queue.
+      - The result says so in RV(forced) and in a warning. Without it, a runner that stays busy until O(wait_timeout) is a failure and is left alone.
+    type: float
+  metrics_port:
+    description: TCP port of the runner's metrics.
+    type: int
+    default: 9090
+"""
