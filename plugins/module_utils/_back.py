@@ -59,16 +59,19 @@ def verified(api: Api, scope: Scope, how: t.Any, report: t.Callable[[str], None]
     """Once the pods are ready again and a runner has looked into a queue since; FleetError when that does not come."""
     began = time.monotonic()
     deadline = began + how.wait_timeout
+    wanted = 0
     for deployment in scope.deployments:
         live = api.request("GET", path("Deployment", scope.namespace, deployment["metadata"]["name"]), namespace=scope.namespace)
         rollout(api, live, Patience(timeout=max(1.0, deadline - time.monotonic())))
+        wanted += _ownership.replicas_of(live)
     first: dict[str, float] = {}
     told = 0.0
     while True:
         pods = [pod for pod in runner_pods(api, scope) if not pod["metadata"].get("deletionTimestamp")]
         look = take(api, scope.namespace, pods, [], None, how.metrics_port)
         taking = all(_asks_for_work(api, scope, pod, first, how.metrics_port) for pod in pods)
-        if not pods or (taking and all(map(is_ready, pods))):
+        # soon after a drain a Deployment's status may still be the one from before it, and so none of its pods is there yet
+        if len(pods) >= wanted and taking and all(map(is_ready, pods)):
             return Found(_verdict(look, taking), look, now_text(), time.monotonic() - began)
         now = time.monotonic()
         if now >= deadline:

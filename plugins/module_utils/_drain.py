@@ -67,6 +67,9 @@ class Change:
         elif not self.resumes:
             deployments = self._deployments()
             self.holds = _holds.found(self.api, self.wanted.namespace, deployments, self.how.broker, to_close=self.how.enforce == "broker")
+            for hold in self.holds if self.how.reaches("broker") else []:
+                if hold.may_close:
+                    hold.permissions()
 
     def before(self) -> None:
         """Resume: undo what a drain did, in the opposite order; STATE comes last."""
@@ -138,8 +141,7 @@ class Change:
             raise self._failed(found, listening)
         if found.verdict.word != "quiet":
             self.forced = found.look.work()
-        for deployment in self.scope.deployments:
-            self._live(deployment)
+        self._replicas()  # no work is also what a look finds where somebody has deleted it all
         return found
 
     def _awaited(self, listens: bool | None, closed: float) -> Awaited:
@@ -159,14 +161,14 @@ class Change:
         )
 
     def _live(self, deployment: Result) -> Result:
-        """As it is now: others may have scaled it during the wait. No pod and no work is also what a look finds where somebody has deleted it all."""
+        """As it is now: others may have scaled it during the wait."""
         live = self.api.find(path_of(deployment), self.wanted.namespace)
         if live is None or live["metadata"].get("deletionTimestamp"):
             raise self._deleted(title(deployment))
         return {"kind": deployment["kind"], **live}
 
     def _replicas(self) -> int:
-        """How many pods there should be; asked where there is none."""
+        """How many pods there should be; an error where they were deleted for good."""
         wanted = sum(_ownership.replicas_of(self._live(deployment)) for deployment in self.scope.deployments)
         try:
             namespace = self.api.find(path("Namespace", name=self.wanted.namespace)) if wanted else None

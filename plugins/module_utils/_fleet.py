@@ -6,24 +6,18 @@
 
 from __future__ import annotations
 
-import collections
-import dataclasses
-import threading
 import time
 import traceback
 import typing as t
 
 from ansible_collections.studioml.fleet.plugins.module_utils import _descriptors, _pool, _targets
 from ansible_collections.studioml.fleet.plugins.module_utils._api_errors import Unreachable
-from ansible_collections.studioml.fleet.plugins.module_utils._apply import read_cluster_id
+from ansible_collections.studioml.fleet.plugins.module_utils._clients import Clients
 from ansible_collections.studioml.fleet.plugins.module_utils._errors import FleetError
-from ansible_collections.studioml.fleet.plugins.module_utils._kept import Kept
-from ansible_collections.studioml.fleet.plugins.module_utils._kubeconfig import Target
 from ansible_collections.studioml.fleet.plugins.module_utils._rest import Api
 
 Params = t.Dict[str, t.Any]
 Result = t.Dict[str, t.Any]
-Made = t.TypeVar("Made")
 Report = t.Optional[t.Callable[[str], None]]
 
 # Of every target: a connection that is kept, and one for a watch.
@@ -70,40 +64,12 @@ class Fleet:
             raise FleetError(f"target_timeout: {params['target_timeout']:g} is no time to wait.", "Give a number of seconds above 0.")
         self.jobs = [kind(target) for target in _targets.each(params)]
         self.parallel, self.batch, self.max_failures = params["parallel"], params["batch"], params["max_failures"]
-        self._connect = connect
-        self._lock = threading.Lock()
-        self._apis: dict[tuple[t.Any, ...], _Once[Api]] = {}
-        self._left = collections.Counter(_client(job.params) for job in self.jobs)
-        self._ways: dict[Target, Kept] = {}
-        self._sharing_way: collections.Counter[Kept] = collections.Counter()
-        self._ids: dict[Kept, _Once[str]] = {}
+        self.clients = Clients([job.params for job in self.jobs], connect)
         _descriptors.allow(DESCRIPTORS * len(self.jobs))
-
-    def api(self, params: Params) -> Api:
-        """The client for a target; those with the same kubeconfig and context share one, those with the same server and user its connections."""
-        with self._lock:
-            once = self._apis.setdefault(_client(params), _Once())
-        return once.get(lambda: self._shared(self._connect(params)))
-
-    def _shared(self, api: Api) -> Api:
-        user = dataclasses.replace(api.target, path="", context="", namespace="")
-        with self._lock:
-            api.share(self._ways.setdefault(user, api.way))
-            self._sharing_way[api.way] += 1
-        return api
-
-    def cluster_id(self, api: Api, seconds: float) -> str:
-        """The identity of a cluster, asked once for each server and user."""
-        with self._lock:
-            once = self._ids.setdefault(api.way, _Once())
-        return once.get(lambda: read_cluster_id(api.within(seconds)))
-
-    def failures(self) -> int:
-        return sum(job.error is not None for job in self.jobs)
 
     def stopped(self) -> str:
         """Why no further target is begun, or nothing."""
-        failed = self.failures()
+        failed = 0 if self.max_failures is None else sum(job.error is not None for job in self.jobs)
         if self.max_failures is None or failed <= self.max_failures:
             return ""
         return f"Not begun: {failed} of {len(self.jobs)} targets have failed, max_failures is {self.max_failures}."
@@ -121,20 +87,7 @@ class Fleet:
             if job.open:
                 attempt([job], work, job)
 
-        _pool.each(jobs, one, self.parallel)
-
-    def release(self, job: Job) -> None:
-        """This target needs its client no more; with the last one the kept connections are closed, since there may be a thousand of them."""
-        key = _client(job.params)
-        with self._lock:
-            self._left[key] -= 1
-            once = self._apis.get(key) if self._left[key] <= 0 else None
-            api = once.value if once and isinstance(once.value, Api) else None
-            if api:
-                self._sharing_way[api.way] -= 1
-            last = api if api and self._sharing_way[api.way] <= 0 else None
-        if last:
-            last.close()
+        _pool.each(jobs, one, self.parallel, gently=True)
 
     def result(self) -> Result:
         """The result of the task. It fails when any target has failed, and is complete all the same."""
@@ -164,9 +117,9 @@ def gather(params: Params, connect: t.Callable[[Params], Api], look: t.Callable[
 
     def one(job: Job) -> None:
         try:
-            job.result = look(job.params, lambda params: fleet.api(params).within(job.left))
+            job.result = look(job.params, lambda params: fleet.clients.of(params).within(job.left))
         finally:
-            fleet.release(job)
+            fleet.clients.release(job.params)
 
     for batch in fleet.batches(fleet.jobs):
         fleet.perform(batch, one)
@@ -191,27 +144,3 @@ def attempt(jobs: t.Sequence[Job], work: t.Callable[..., None], *arguments: t.An
         late = isinstance(failure, Unreachable) and job.left <= 0
         job.error = FleetError(failure.message, f"target_timeout ({job.params['target_timeout']:g} s) is over. {failure.hint}") if late else failure
         job.result = {**job.result, **failure.details}
-
-
-def _client(params: Params) -> tuple[t.Any, ...]:
-    """What targets with one client have in common."""
-    return (params["kubeconfig"], params["context"])
-
-
-class _Once(t.Generic[Made]):
-    """A value that the first of several threads makes. A failure is raised to each of them."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.value: Made | FleetError | None = None
-
-    def get(self, make: t.Callable[[], Made]) -> Made:
-        with self.lock:
-            if self.value is None:
-                try:
-                    self.value = make()
-                except FleetError as error:
-                    self.value = error
-            if isinstance(self.value, FleetError):
-                raise self.value
-            return self.value

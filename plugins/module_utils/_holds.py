@@ -38,7 +38,7 @@ class Hold:
 
     def close(self, api: Api, check: bool) -> Thing:
         """Take the permission to read away; what runs goes on to its end. First the note at the Deployments, so that a resume knows of it in any case."""
-        has = self._permissions()
+        has = self.permissions()
         for deployment in self.deployments:
             _ownership.note_broker_user(api, deployment, self.label, check)
         changed = not is_closed(has["read"])
@@ -49,7 +49,7 @@ class Hold:
 
     def open(self, api: Api, check: bool) -> Thing:
         """Give the permission back as it was, then strike out the note."""
-        has = self._permissions()
+        has = self.permissions()
         changed, former = is_closed(has["read"]), has["read"]
         if changed:
             former = reopened(has["read"]) or EVERYTHING
@@ -67,7 +67,8 @@ class Hold:
         """How old the broker's numbers may be, in seconds."""
         return self.broker.statistics_interval()
 
-    def _permissions(self) -> Permissions:
+    def permissions(self) -> Permissions:
+        """What the user may do; an error where it has no place in the virtual host, for then nothing can be taken away."""
         found = self.broker.permissions(self.vhost, self.user)
         if found is None:
             raise FleetError(

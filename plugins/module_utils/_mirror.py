@@ -12,7 +12,6 @@ import time
 import typing as t
 
 from ansible_collections.studioml.fleet.plugins.module_utils._api_errors import ApiError, Unreachable
-from ansible_collections.studioml.fleet.plugins.module_utils._errors import FleetError
 from ansible_collections.studioml.fleet.plugins.module_utils._rest import Api, pause
 from ansible_collections.studioml.fleet.plugins.module_utils._watch import Event, Watch
 
@@ -33,7 +32,7 @@ class Mirror:
     def __init__(self, api: Api, collections: dict[str, Collection], namespace: str, deadline: float) -> None:
         self._api, self._collections, self._namespace, self._deadline = api, collections, namespace, deadline
         self._items: dict[str, dict[str, Thing]] = {}
-        self._inbox: queue.Queue[tuple[str, Event | FleetError]] = queue.Queue()
+        self._inbox: queue.Queue[tuple[str, Event | Exception]] = queue.Queue()
         self._watches: dict[str, Watch] = {}
         self._problems: dict[str, Unreachable] = {}
         self._over = threading.Event()
@@ -77,10 +76,10 @@ class Mirror:
             self._take(*self._inbox.get_nowait())
         return True
 
-    def _take(self, kind: str, news: Event | FleetError) -> None:
+    def _take(self, kind: str, news: Event | Exception) -> None:
         if isinstance(news, ApiError) and news.status == 403 and self._collections[kind].optional:
             self.refused.append(kind)
-        elif isinstance(news, FleetError):
+        elif isinstance(news, Exception):
             raise news
         elif news.type == "LISTED":
             self._items[kind] = {thing["metadata"]["name"]: thing for thing in news.objects}
@@ -103,6 +102,6 @@ class Mirror:
                 failures += 1
                 self._problems[kind] = problem
                 self._over.wait(pause(failures))
-            except FleetError as error:
+            except Exception as error:  # whatever it is: what nobody follows any more must not be looked at
                 self._inbox.put((kind, error))
                 return

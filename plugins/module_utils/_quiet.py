@@ -84,7 +84,7 @@ def until_quiet(api: Api, awaited: Awaited, deadline: float, report: t.Callable[
             judged = word
             early = awaited.held and now < awaited.held_since + awaited.statistics
             if judged.word == "quiet" and not early:
-                if agreed:
+                if agreed and _as_listed(api.within(max(1.0, deadline - now)), awaited, mirror):
                     return Found(judged, look, since, now - began)
                 agreed = True
             else:
@@ -111,7 +111,7 @@ def _judged(api: Api, awaited: Awaited, mirror: Mirror) -> tuple[Look, Verdict]:
     jobs = active_jobs(mirror.of("jobs"), mirror.of("pods"), awaited.nodes, awaited.name) if awaited.jobs else []
     look = take(api, awaited.namespace, pods, jobs, awaited.unacknowledged, awaited.port)
     running, held = look.running, look.unacknowledged
-    if awaited.held and running is None and held is not None:
+    if awaited.held and look.mute and running is None and held is not None:
         running = 0  # no metrics (a later version), but nothing new comes in and the broker knows what is still out
     if running is not None and held is None and awaited.unacknowledged is None:
         held = 0  # there is no broker to ask: the metrics alone must do
@@ -125,6 +125,16 @@ def _judged(api: Api, awaited: Awaited, mirror: Mirror) -> tuple[Look, Verdict]:
     if look.problems and judged.word == "asked":
         judged = Verdict("asked", f"{judged.reason} {look.problems[0]}")
     return look, judged
+
+
+def _as_listed(api: Api, awaited: Awaited, mirror: Mirror) -> bool:
+    """Whether the pods are still those that the watch has told of: a connection that has died without a word tells of none that came since."""
+    try:
+        listed = api.request("GET", path("Pod", awaited.namespace), {"labelSelector": f"app={awaited.name}"}, namespace=awaited.namespace)
+    except (ApiError, Unreachable):
+        return False
+    there, told = ({pod["metadata"]["uid"] for pod in pods if _is_runner(pod, awaited)} for pods in (listed.get("items") or [], mirror.of("pods")))
+    return there <= told
 
 
 def _is_runner(pod: Thing, awaited: Awaited) -> bool:

@@ -95,7 +95,7 @@ class Api:
                 if status < 300:
                     return decode(received)
                 problem: ApiError | Unreachable = denied(status, _status(received), self.target, what, namespace)
-                again = status in RETRIED_STATUS or _lost_race(problem)
+                again = status in RETRIED_STATUS or (_lost_race(problem) and not _pinned(body))
                 wait = _retry_after(headers)
                 if status == 401 and self.target.plugin and not renewed:
                     self.target, renewed, again, wait = _resolved(self.target), True, True, 0.0
@@ -211,6 +211,11 @@ def _retry_after(headers: http.client.HTTPMessage) -> float | None:
 def _lost_race(problem: ApiError) -> bool:
     """A 409 because somebody wrote at the same moment; one between field managers stays."""
     return problem.status == 409 and not problem.causes and problem.answer.get("reason") == "Conflict"
+
+
+def _pinned(body: t.Any) -> bool:
+    """Whether a body is meant for one version of its object, so that it loses the same race again."""
+    return isinstance(body, dict) and bool((body.get("metadata") or {}).get("resourceVersion"))
 
 
 def _object(payload: bytes) -> dict[str, t.Any]:

@@ -22,6 +22,8 @@ from ansible_collections.studioml.fleet.plugins.module_utils._state_plan import 
 __all__ = ["Maps", "Plan", "Wanted", "converge", "overrides", "plan", "read_maps", "read_pods", "write"]
 
 MERGE = "application/merge-patch+json"
+# So often a map is read again that others write to at the same moment.
+TRIES = 4
 
 
 def converge(api: Api, wanted: Wanted, check: bool) -> dict[str, t.Any]:
@@ -56,7 +58,7 @@ def write(api: Api, planned: Plan, check: bool) -> dict[str, t.Any]:
         for step in above:
             version = _set(api, planned, step, check)
             written.append(step.name)
-        problems = _pool.each(below, lambda step: _below(api, planned, step, version, check, written), wanted.parallel)
+        problems = _pool.each(below, lambda step: _below(api, planned, step, version, check, written), wanted.parallel, gently=True)
         for problem in problems:
             if problem is not None:
                 raise problem
@@ -83,7 +85,7 @@ def _below(api: Api, planned: Plan, step: Step, version: str, check: bool, writt
 
 def _set(api: Api, planned: Plan, step: Step, check: bool) -> str:
     """Set STATE, keep all other keys; the version of the map after that."""
-    return _version(_apply(api, planned, step, check, planned.wanted.force or _by_hand(planned.maps.get(step.name))))
+    return _version(_take_over(api, planned, step, check))
 
 
 def _touch(api: Api, planned: Plan, step: Step, version: str, check: bool) -> None:
@@ -96,7 +98,7 @@ def _drop(api: Api, planned: Plan, step: Step, check: bool) -> None:
     """First equal to the global map, then away: to a runner the end of a map is one more event with the state that the map had."""
     live, wanted = planned.maps[step.name], planned.wanted
     if state_of(live) != step.state:
-        after = _apply(api, planned, step, check, wanted.force or _by_hand(live))
+        after = _take_over(api, planned, step, check)
         live = live if check else after
     elif not (wanted.force or _by_hand(live)):
         raise FleetError(
@@ -118,6 +120,22 @@ def _drop(api: Api, planned: Plan, step: Step, check: bool) -> None:
             raise
 
 
+def _take_over(api: Api, planned: Plan, step: Step, check: bool) -> dict[str, t.Any]:
+    """Apply the state, over what people have typed; a controller that has come to own it since the map was read is not written over."""
+    for attempt in range(TRIES):
+        live = planned.maps.get(step.name)
+        typed = bool(_owners(live)) and _by_hand(live) and not planned.wanted.force
+        try:
+            return _apply(api, planned, step, check, typed or planned.wanted.force, version=_version(live) if live and typed else "")
+        except ApiError as error:
+            if not typed or error.status != 409 or error.causes or attempt == TRIES - 1:
+                raise
+        now = api.find(path("ConfigMap", planned.wanted.namespace, step.name), planned.wanted.namespace)
+        planned.maps.pop(step.name)
+        planned.maps.update({step.name: now} if now else {})
+    raise AssertionError("the loop ends by a return or a raise")
+
+
 def _owners(live: dict[str, t.Any] | None) -> list[str]:
     return owners_of(live, "data", STATE_KEY) if live else []
 
@@ -127,7 +145,9 @@ def _by_hand(live: dict[str, t.Any] | None) -> bool:
     return all(typed_by_hand(owner) for owner in _owners(live))
 
 
-def _apply(api: Api, planned: Plan, step: Step, check: bool, force: bool, annotations: dict[str, str] | None = None) -> dict[str, t.Any]:
+def _apply(
+    api: Api, planned: Plan, step: Step, check: bool, force: bool, annotations: dict[str, str] | None = None, version: str = ""
+) -> dict[str, t.Any]:
     # What an apply leaves out of the fields that it owns is removed: begin with all that is ours.
     live, wanted = planned.maps.get(step.name), planned.wanted
     body = extracted(live) if live else {}
@@ -140,6 +160,8 @@ def _apply(api: Api, planned: Plan, step: Step, check: bool, force: bool, annota
         body["metadata"]["annotations"] = {name: value for name, value in kept.items() if value}
     if step.name in wanted.owners:
         body["metadata"]["ownerReferences"] = [wanted.owners[step.name]]
+    if version:
+        body["metadata"]["resourceVersion"] = version  # refused if somebody has written since
     return server_side_apply(api, body, check, force)
 
 

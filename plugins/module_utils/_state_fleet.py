@@ -68,7 +68,7 @@ def _read_all(fleet: Fleet, check: bool, report: Report) -> None:
         if job.open:
             key = (job.params["kubeconfig"], job.params["context"], job.params["namespace"], job.wanted.name if job.wanted.needs_pods else None)
             groups.setdefault(key, []).append(job)
-    _pool.each(list(groups.values()), lambda jobs: attempt(jobs, _read, fleet, jobs, check, report), fleet.parallel)
+    _pool.each(list(groups.values()), lambda jobs: attempt(jobs, _read, fleet, jobs, check, report), fleet.parallel, gently=True)
 
 
 def _want(job: StateJob) -> None:
@@ -76,7 +76,7 @@ def _want(job: StateJob) -> None:
 
 
 def _read(fleet: Fleet, jobs: list[StateJob], check: bool, report: Report) -> None:
-    client = fleet.api(jobs[0].params)
+    client = fleet.clients.of(jobs[0].params)
     api = client.within(min(job.left for job in jobs))
     namespace = checked_namespace(jobs[0].wanted.namespace or client.target.namespace)
     maps = _state.read_maps(api, namespace)
@@ -85,7 +85,7 @@ def _read(fleet: Fleet, jobs: list[StateJob], check: bool, report: Report) -> No
         job.api, job.wanted.namespace = client, namespace
         attempt([job], _plan, job, maps, pods, check, report)
         if not job.to_do:
-            fleet.release(job)
+            fleet.clients.release(job.params)
         elif len(fleet.jobs) > 1 or job.wanted.cluster_id:
             attempt([job], _identify, fleet, job)
 
@@ -101,7 +101,7 @@ def _plan(job: StateJob, maps: _state.Maps, pods: list[dict[str, t.Any]], check:
 
 def _identify(fleet: Fleet, job: StateJob) -> None:
     """Which cluster it is, by one request for each client, before anything is written."""
-    job.cluster_id = fleet.cluster_id(job.api, job.left)
+    job.cluster_id = fleet.clients.cluster_id(job.api, job.left)
     if job.wanted.cluster_id:
         compared_cluster_id(job.api, job.wanted.cluster_id, job.cluster_id)
 
@@ -134,11 +134,11 @@ def _write(fleet: Fleet, job: StateJob, check: bool, parallel: int) -> None:
         job.result = written if job.change.goes_further else _change.merged(written, job.change.result())
     finally:
         if not job.change.goes_further:
-            fleet.release(job)
+            fleet.clients.release(job.params)
 
 
 def _follow(fleet: Fleet, job: StateJob) -> None:
     try:
         job.result = _change.completed(job.result, job.change)
     finally:
-        fleet.release(job)
+        fleet.clients.release(job.params)

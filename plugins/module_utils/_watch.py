@@ -15,7 +15,7 @@ import typing as t
 
 from ansible_collections.studioml.fleet.plugins.module_utils._api_errors import RETRIED_STATUS, ApiError, Unreachable, denied, transport
 from ansible_collections.studioml.fleet.plugins.module_utils._connection import Connection
-from ansible_collections.studioml.fleet.plugins.module_utils._rest import BLOCK, Api, _status, pause
+from ansible_collections.studioml.fleet.plugins.module_utils._rest import BLOCK, Api, _garbled, _status, pause
 
 GONE = 410
 # One stream lasts so long; the server sends a bookmark about once a minute, so a stream that is silent for longer is dead.
@@ -117,8 +117,14 @@ class Watch:
             *lines, rest = (rest + block).split(b"\n")
             for line in lines:
                 if line.strip():
-                    decoded = json.loads(line)
-                    yield Event(decoded["type"], [decoded["object"]])
+                    yield self._event(line)
+
+    def _event(self, line: bytes) -> Event:
+        try:
+            decoded = json.loads(line)
+            return Event(decoded["type"], [decoded["object"]])
+        except (ValueError, KeyError, TypeError):
+            raise _garbled(self.what, self.api.target) from None
 
 
 def _may_pass(problem: ApiError | Unreachable) -> bool:

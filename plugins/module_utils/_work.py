@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.studioml.fleet.plugins.module_utils import _metrics
-from ansible_collections.studioml.fleet.plugins.module_utils._api_errors import Unreachable
+from ansible_collections.studioml.fleet.plugins.module_utils._api_errors import ApiError, Unreachable
 from ansible_collections.studioml.fleet.plugins.module_utils._errors import FleetError
 from ansible_collections.studioml.fleet.plugins.module_utils._rest import Api
 
@@ -19,7 +19,11 @@ Unacknowledged = t.Callable[[], int]
 
 
 class Look(t.NamedTuple):
-    """What one look has found. A number that could not be had is None; C(unreachable) says that the API server did not answer."""
+    """What one look has found. A number that could not be had is None.
+
+    C(unreachable): why the API server did not answer. C(mute): the metrics that are missing are of runners that serve none, or may not be read, and so do not
+    come by waiting.
+    """
 
     pods: int
     ready: int
@@ -29,6 +33,7 @@ class Look(t.NamedTuple):
     jobs: list[str]
     problems: list[str]
     unreachable: str = ""
+    mute: bool = False
 
     @property
     def busy(self) -> bool:
@@ -47,7 +52,7 @@ class Look(t.NamedTuple):
 def take(api: Api, namespace: str, pods: list[Thing], jobs: list[str], unacknowledged: Unacknowledged | None, port: int) -> Look:
     """Ask every pod that runs for its metrics; ask the broker only when they say that nothing runs, for a busy runner is busy without it."""
     problems: list[str] = []
-    unreachable = ""
+    unreachable, mute = "", True
     found: list[_metrics.Metrics] = []
     alive = [pod for pod in pods if (pod.get("status") or {}).get("phase") == "Running"]
     for pod in alive:
@@ -59,6 +64,7 @@ def take(api: Api, namespace: str, pods: list[Thing], jobs: list[str], unacknowl
             break
         except FleetError as error:
             problems.append(error.message)
+            mute = mute and _serves_none(error)
     running = sum(one.running for one in found) if len(found) == len(alive) or any(one.running for one in found) else None
     held = None
     if unacknowledged and not running:
@@ -67,7 +73,14 @@ def take(api: Api, namespace: str, pods: list[Thing], jobs: list[str], unacknowl
         except FleetError as error:
             problems.append(error.message)
     experiments = [entry for one in found for entry in one.experiments]
-    return Look(len(pods), sum(map(is_ready, pods)), running, experiments, held, jobs, problems, unreachable)
+    return Look(len(pods), sum(map(is_ready, pods)), running, experiments, held, jobs, problems, unreachable, mute)
+
+
+def _serves_none(error: FleetError) -> bool:
+    """Whether metrics will not come by waiting: nobody serves them, something else is at their port, or we may not read them."""
+    if not isinstance(error, ApiError):
+        return False
+    return isinstance(error, _metrics.Mute) or error.status == 403 or (error.status == 404 and "kind" not in error.answer)
 
 
 def active_jobs(jobs: list[Thing], pods: list[Thing], nodes: list[str], runner: str) -> list[str]:

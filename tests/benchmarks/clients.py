@@ -49,8 +49,8 @@ def measure(world: World, rounds: int) -> list[Row]:
         for case in ("all change", "unchanged"):
             ours, bare = medians[f"{what}, {case}"] - medians[f"start {what}"], medians[f"bare {what}, {case}"]
             # with nothing to write, all nodes of a cluster are one request, and there is nothing to compare
-            bar = None if (what, case) == ("nodes", "unchanged") else 3
-            rows.append(Row(f"(b) {title}, {case}, less start-up", "bare client", ours, bare, bar))
+            limit = None if (what, case) == ("nodes", "unchanged") else 3
+            rows.append(Row(f"(b) {title}, {case}, less start-up", "bare client", ours, bare, limit))
     return rows
 
 

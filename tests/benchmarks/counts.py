@@ -19,13 +19,14 @@ MEMORY = 200
 
 def measure(world: World, rounds: int) -> list[Row]:
     word, fleet = "DrainAndSuspend", {"targets": "{{ groups.fleet }}"}
-    many, few = world.inventory(world.count), world.inventory(50)
+    few_count = min(50, world.count)
+    many, few = world.inventory(world.count), world.inventory(few_count)
     fan_out, each = world.play("fan-out", "localhost", state(word, **fleet)), world.play("per-host", "fleet", state(word))
     with Memory() as changing:
         world.ansible(many, world.play("fan-out-other", "localhost", state("DrainAndTerminate", **fleet)))
     world.ansible(many, fan_out)
     rows = []
-    for what, inventory, play, count in (("fan-out", many, fan_out, world.count), ("per host", few, each, 50)):
+    for what, inventory, play, count in (("fan-out", many, fan_out, world.count), ("per host", few, each, few_count)):
         world.asked(world.plane.mark())  # what came before is written
         mark = world.plane.mark()
         world.ansible(inventory, play)

@@ -10,13 +10,13 @@ import typing as t
 
 
 class Row(t.NamedTuple):
-    """C(value) against C(other) (seconds, or what C(unit) says); C(bar) is the most the ratio may be, or with C(least) the least."""
+    """C(value) against C(other) (seconds, or what C(unit) says); C(limit) is the most the ratio may be, or with C(least) the least."""
 
     what: str
     against: str
     value: float
     other: float
-    bar: float | None
+    limit: float | None
     least: bool = False
     unit: str = "s"
 
@@ -26,12 +26,12 @@ class Row(t.NamedTuple):
 
     @property
     def holds(self) -> bool:
-        return self.bar is None or (self.ratio >= self.bar if self.least else self.ratio <= self.bar)
+        return self.limit is None or (self.ratio >= self.limit if self.least else self.ratio <= self.limit)
 
     def cells(self) -> list[str]:
-        bar = "none" if self.bar is None else f"{'≥' if self.least else '≤'} {self.bar:g}"
-        holds = "" if self.bar is None else "yes" if self.holds else "no"
-        return [self.what, _shown(self.value, self.unit), self.against, _shown(self.other, self.unit), f"{self.ratio:.2f}", bar, holds]
+        limit = "none" if self.limit is None else f"{'≥' if self.least else '≤'} {self.limit:g}"
+        holds = "" if self.limit is None else "yes" if self.holds else "no"
+        return [self.what, _shown(self.value, self.unit), self.against, _shown(self.other, self.unit), f"{self.ratio:.2f}", limit, holds]
 
 
 def markdown(rows: t.Sequence[Row]) -> str:

@@ -69,6 +69,7 @@ def measure(name: str, host: str) -> float:
         time.sleep(0.5)
     change(variables, "DrainAndSuspend", lambda line: told.append((time.time(), line)))
     ended = datetime.datetime.fromisoformat(COMPLETED.findall(on(name, host, log))[-1]).replace(tzinfo=datetime.UTC)
+    change(variables, "Running")
     quiet = next(when for when, line in told if line.startswith("quiet"))
     assert any(line.startswith("busy") for _when, line in told), told
     return quiet - ended.timestamp()

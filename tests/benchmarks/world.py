@@ -16,10 +16,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import yaml
 
-CLONE = pathlib.Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(CLONE / "tests"), str(CLONE / "tests" / "unit" / "api")]
+TESTS = pathlib.Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(TESTS), str(TESTS / "unit" / "api")]
 
-import conftest  # noqa: E402,F401  it makes the collection importable from the clone
+from conftest import CLONE  # noqa: E402  it makes the collection importable from the clone
 from control_plane import ControlPlane, find_programs  # noqa: E402
 
 from ansible_collections.studioml.fleet.plugins.module_utils._kubeconfig import load  # noqa: E402

@@ -27,6 +27,7 @@ def fleet(site: Site) -> t.Iterator[Site]:
     """A fleet in which gpu2 is kept off the queues, so that what is published is gpu1's."""
     run = site.play("-l", "hub,gpu1,gpu2")
     assert run.status == 0, run.output
+    assert site.play("-l", "gpu1,gpu2", playbook=RESUME).status == 0
     assert site.play("-l", "gpu2", playbook=DRAIN).status == 0
     publish(site, 1)  # a runner looks for new queues at its start, and then every five minutes
     site.on("gpu1", f"{KUBECTL} delete pod -l app=studioml-go-runner --wait=true")
@@ -145,7 +146,7 @@ def env(site: Site) -> dict[str, str]:
 
 
 def test_a_runner_that_does_not_listen_is_called_so(deaf: Site) -> None:
-    time.sleep(75)  # until its log could have named a state
+    time.sleep(72)  # 30 s to the first watch, and 40 s more: until then its silence says nothing
     run = deaf.play("-l", "gpu1", "-e", "fleet_enforce=none", playbook=DRAIN)
     assert run.status == 2, run.output
     words = " ".join(run.output.split())

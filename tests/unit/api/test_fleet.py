@@ -18,7 +18,7 @@ from control_plane import ControlPlane, free_ports
 from ansible_collections.studioml.fleet.plugins.module_utils import _rest
 from ansible_collections.studioml.fleet.plugins.module_utils._errors import FleetError
 from ansible_collections.studioml.fleet.plugins.module_utils._rest import Api
-from ansible_collections.studioml.fleet.plugins.modules import runner_state
+from ansible_collections.studioml.fleet.plugins.modules import runner_info, runner_state
 
 pytestmark = pytest.mark.apiserver
 GLOBAL = "studioml-go-runner"
@@ -130,6 +130,18 @@ def test_the_dead_are_named_and_the_others_done(admin: Api, namespace: str, clus
     assert result["changed"] and states(admin, namespace) == ["DrainAndSuspend"] * 5
 
 
+def test_half_of_fifty_are_dead(control_plane: ControlPlane, admin: Api, namespace: str, kubeconfig: pathlib.Path, dead: dict[str, str]) -> None:
+    alive: Entries = [{"name": f"gpu{number}", "kubeconfig": str(kubeconfig), "namespace": namespace, "node": f"n{number}"} for number in range(25)]
+    gone: Entries = [{**dead, "name": f"dead{number}", "namespace": f"ns{number}"} for number in range(25)]
+    mixed = [entry for pair in zip(alive, gone, strict=True) for entry in pair]
+    result = run(targets=mixed, connect_timeout=2)
+    assert result["msg"].startswith("25 of 50 targets failed: dead0, dead1, dead2,")
+    assert [one["failed"] for one in result["targets"]] == [False, True] * 25
+    assert all("connection refused" in one["msg"] for one in result["targets"] if one["failed"])
+    listed = admin.request("GET", f"/api/v1/namespaces/{namespace}/configmaps")["items"]
+    assert sum((item.get("data") or {}).get("STATE") == "DrainAndSuspend" for item in listed) == 25
+
+
 def test_a_deadline_for_each_target(control_plane: ControlPlane, admin: Api, namespace: str, clusters: Entries, tmp_path: pathlib.Path) -> None:
     server = faults.FaultServer(tmp_path)
     server.behaviours = [faults.silence(server.stopped)]
@@ -200,3 +212,18 @@ def test_a_shared_way(control_plane: ControlPlane, admin: Api, namespace: str, c
 
 def test_no_targets_is_nothing_to_do() -> None:
     assert run(targets=[]) == {"changed": False, "targets": [], "diff": {"before": {}, "after": {}}}
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_looking_at_many(control_plane: ControlPlane, namespace: str, clusters: Entries, dead: dict[str, str], tmp_path: pathlib.Path, check: bool) -> None:
+    missing = {"name": "missing", "kubeconfig": str(tmp_path / "missing")}
+    mark = control_plane.mark()
+    result = call(runner_info, check, targets=[clusters[0], dead, clusters[1], missing], connect_timeout=2)
+    assert not mutating(control_plane.requests(mark)) and not result["changed"]
+    assert [(one["target"], one["failed"]) for one in result["targets"]] == [("gpu0", False), ("dead", True), ("gpu1", False), ("missing", not check)]
+    assert result["targets"][2]["namespace"] == f"{namespace}-1" and result["targets"][2]["cluster_id"]
+    assert "connection refused" in result["targets"][1]["msg"]
+    failed = "dead" if check else "dead, missing"
+    assert f"{1 if check else 2} of 4 targets failed: {failed}." in result["msg"]
+    if check:
+        assert any(warning.startswith("missing: The kubeconfig") and "taken for one that is still to be written" in warning for warning in result["warnings"])

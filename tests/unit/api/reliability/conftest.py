@@ -26,7 +26,7 @@ from rabbitmq import RabbitMQ, find_source, unpacked  # noqa: E402
 from stand_ins import Kubelet, Work  # noqa: E402
 from tenant import STATISTICS, Tenant  # noqa: E402
 
-from ansible_collections.studioml.fleet.plugins.module_utils import _back, _quiet, _rest  # noqa: E402
+from ansible_collections.studioml.fleet.plugins.module_utils import _back, _quiet, _rest, _watch  # noqa: E402
 from ansible_collections.studioml.fleet.plugins.module_utils._rest import Api  # noqa: E402
 
 LOG = b"2026-01-20T10:00:00.000000001Z INF runner k8s state is Runningstack[cluster.go:93]\n"
@@ -86,5 +86,6 @@ def short_times() -> t.Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_rest, "PAUSE", 0.01)
         patch.setattr(_quiet, "BLIND", 6.0)
+        patch.setattr(_watch, "SILENT_SECONDS", 4.0)
         patch.setattr(_back, "INTERVAL", 0.3)
         yield

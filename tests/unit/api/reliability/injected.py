@@ -48,6 +48,11 @@ def cut(exchange: Exchange) -> bool:
     return False
 
 
+def page(exchange: Exchange) -> bool:
+    """Something in between answers with a page for people."""
+    return exchange.send(Answer(200, [("Content-Type", "text/html")], b"<html>\n<body>Please sign in</body>\n</html>\n"))
+
+
 def slow(seconds: float) -> Fault:
     def wait(exchange: Exchange) -> bool:
         time.sleep(seconds)
@@ -60,6 +65,12 @@ def silence(exchange: Exchange) -> bool:
     """The request arrives, and nothing ever comes back."""
     exchange.proxy.stopped.wait(120)
     return False
+
+
+def mute(exchange: Exchange) -> bool:
+    """A watch that begins and tells nothing, as on a connection that has died without a word."""
+    exchange.near.sendall(CHUNKED)
+    return silence(exchange)
 
 
 def ended(seconds: float) -> Fault:
@@ -82,3 +93,9 @@ def meanwhile(work: t.Callable[[], t.Any]) -> Fault:
         return exchange.relay()
 
     return do
+
+
+def as_a_stranger(exchange: Exchange) -> bool:
+    """The same request of a user who may nothing: the API server's own refusal."""
+    exchange.request.headers.append(("Impersonate-User", "stranger"))
+    return exchange.relay()

@@ -24,6 +24,7 @@ PASSING = {
     "connection reset before the request was sent": QUIET,
     "connection reset after the request was sent": QUIET,
     "an answer cut in the middle": QUIET,
+    "an answer that is no JSON": QUIET,
     "a slow answer": QUIET,
     "watches ended by the server all the time": QUIET,
 }
@@ -32,12 +33,15 @@ PASSING = {
 LASTING = {
     **{
         f"a fault that lasts while {step}": NOTHING
-        for step in ("the maps are listed", "the cluster's identity is read", "the Deployments are listed", "the broker's user is asked for")
+        for step in (
+            *("the maps are listed", "the cluster's identity is read", "the Deployments are listed"),
+            *("the broker's user is asked for", "the permission is read"),
+        )
     },
     **{
         f"a fault that lasts while {step}": NAMED
         for step in (
-            *("the state is written", "the permission is read", "the note is written", "the permission is taken", "the Jobs are listed"),
+            *("the state is written", "the note is written", "the permission is taken", "the Jobs are listed"),
             *("the pods are watched", "the broker is asked what it waits for", "the Deployment is scaled", "the nodes are listed"),
             *("the Deployment is scaled up", "the permission is given back", "the note is struck out", "Running is written", "the rollout is watched"),
         )
@@ -59,11 +63,42 @@ WAITING = {
         "RabbitMQ is away for some seconds": QUIET,
         "RabbitMQ goes for good": NAMED,
         "a pod is replaced": QUIET,
+        "a pod is replaced and the watch has gone silent": QUIET,
         "somebody scales the Deployment": QUIET,
         "the Deployment is deleted": NAMED,
         "the namespace is deleted": NAMED,
         "the API server is restarted": QUIET,
+        "RabbitMQ is restarted": QUIET,
     }.items()
+}
+
+FROM_THE_START = {
+    **{
+        what: NOTHING
+        for what in (
+            *("a dead host: the port is closed", "a dead host: nothing ever answers", "an expired certificate of the server"),
+            *("a certificate of another address", "a certificate of another authority", "an expired certificate of ours", "a token that nobody knows"),
+            *("the maps may not be listed", "the maps may not be written", "no such namespace", "another cluster than the one that is meant"),
+            *("RabbitMQ without its management", "RabbitMQ is down", "a wrong password of the broker", "no such virtual host"),
+            "a broker's user who may not manage",
+        )
+    },
+    "409, another owner of the state": NAMED,
+    "another key is written in between": QUIET,
+    "half of 50 targets are dead": NOTHING,
+}
+
+CORDON = {
+    "the answer to a cordon or an eviction is lost": QUIET,
+    "a fault that lasts while the node is cordoned": NAMED,
+}
+
+TABLES = {
+    "There from the beginning": FROM_THE_START,
+    "Met once by every request": PASSING,
+    "Lasting, at one step": {**LASTING, **CORDON},
+    "Beginning while runners are at work": WAITING,
+    "The controller is killed": KILLS,
 }
 
 observed: dict[str, str] = {}

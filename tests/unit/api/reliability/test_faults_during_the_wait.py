@@ -13,8 +13,9 @@ import hands
 import injected
 import matrix
 import pytest
-from fault_proxy import Exchange, Fault, Rule
+from fault_proxy import Fault, Rule
 from place import Place, Result, Site, drain, resume, until
+from rabbitmq import RabbitMQ
 
 pytestmark = [pytest.mark.apiserver, pytest.mark.rabbitmq]
 AWAY, WAIT = 2.0, 14
@@ -29,12 +30,6 @@ class During(t.NamedTuple):
     verdict: str = "quiet"
 
 
-def as_a_stranger(exchange: Exchange) -> bool:
-    """The same request of a user who may nothing: the API server's own refusal."""
-    exchange.request.headers.append(("Impersonate-User", "stranger"))
-    return exchange.relay()
-
-
 def everything(fault: Fault, match: str = "") -> t.Callable[[Place], None]:
     def begin(place: Place) -> None:
         place.api.rules = [Rule(fault, match)]
@@ -47,6 +42,12 @@ def everything(fault: Fault, match: str = "") -> t.Callable[[Place], None]:
 def replace_a_pod(place: Place) -> None:
     pod = hands.pods(place.site.admin, place.namespace)[0]["metadata"]["name"]
     place.site.admin.request("DELETE", f"/api/v1/namespaces/{place.namespace}/pods/{pod}")
+
+
+def replace_unheard(place: Place) -> None:
+    everything(injected.mute, "^WATCH .*/pods")(place)
+    until("the watch is silent", lambda: any(one.watch for one in place.api.requests[-20:]))
+    replace_a_pod(place)
 
 
 def delete_the_namespace(place: Place) -> None:
@@ -70,11 +71,12 @@ CASES = {
     "the API server answers nothing any more": During(everything(injected.silence), None, UNREACHABLE, "unreachable"),
     "the API server answers 503 from now on": During(everything(injected.status(503)), None, "was answered with 503", "unreachable"),
     "the client certificate ends": During(everything(injected.status(401)), None, "was answered with 401", "asked"),
-    "the permissions are withdrawn": During(everything(as_a_stranger), None, 'User "stranger" cannot', "asked"),
-    "the metrics may not be read any more": During(everything(as_a_stranger, "/proxy/metrics"), lambda place: place.heal()),
+    "the permissions are withdrawn": During(everything(injected.as_a_stranger), None, 'User "stranger" cannot', "asked"),
+    "the metrics may not be read any more": During(everything(injected.as_a_stranger, "/proxy/metrics"), lambda place: place.heal()),
     "RabbitMQ is away for some seconds": During(lambda place: place.broker.down(), lambda place: place.broker.up()),
     "RabbitMQ goes for good": During(lambda place: place.broker.down(), None, "connection refused, while RabbitMQ itself answers", "asked"),
     "a pod is replaced": During(replace_a_pod, None, "", "quiet"),
+    "a pod is replaced and the watch has gone silent": During(replace_unheard, lambda place: place.heal()),
     "somebody scales the Deployment": During(scale_by_hand, None, "", "quiet"),
     "the Deployment is deleted": During(take_the_deployment, None, "was deleted while its quiet was awaited", "asked"),
     "the namespace is deleted": During(delete_the_namespace, None, "was deleted while its quiet was awaited", "asked"),
@@ -98,7 +100,7 @@ def waits(site: Site) -> dict[str, Seen]:
     messages = []
     for place in everyone:
         place.works(1)
-    for name in ("RabbitMQ is away for some seconds", "RabbitMQ goes for good", "the metrics may not be read any more"):
+    for name in ("RabbitMQ is away for some seconds", "RabbitMQ goes for good", "the metrics may not be read any more", *GONE):
         messages.append(places[name].holds_a_message())
     task = drain(site, everyone, wait_timeout=WAIT)
     task.until_busy(places)
@@ -178,10 +180,31 @@ def test_the_api_server_is_restarted(site: Site) -> None:
         place.works(0)
     assert {entry["verdict"] for entry in task.done().values()} == {"quiet"}
     assert all(place.is_drained() for place in places)
-    assert {entry["verdict"] for entry in resume(site, places).done().values()} == {"running"}
+    assert [(entry["verdict"], entry["msg"]) for entry in resume(site, places).done().values()] == [("running", "")] * 3
     assert [place.snapshot() for place in places] == [place.before for place in places]
     matrix.observed["while it waits, the API server is restarted"] = matrix.QUIET
 
 
+def test_rabbitmq_is_restarted(site: Site, rabbitmq: RabbitMQ) -> None:
+    """The real one, with the same ports and data: what was taken away stays away."""
+    place = site.place("broker restarted")
+    site.ready([place])
+    place.works(1)
+    task = drain(site, [place], wait_timeout=60)
+    task.until_busy(["broker restarted"])
+    rabbitmq.stop()
+    place.works(0)
+    until("nobody knows", lambda: task.said(place.name)[-1] == "asked")
+    place.works(1)
+    rabbitmq.start()
+    until("it is busy again", lambda: task.said(place.name)[-1] == "busy")
+    assert place.read_permission().startswith("(?!)") and "quiet" not in task.said(place.name)
+    place.works(0)
+    assert task.done()[place.name]["verdict"] == "quiet" and place.is_drained()
+    assert resume(site, [place]).done()[place.name]["verdict"] == "running"
+    assert place.snapshot() == place.before
+    matrix.observed["while it waits, RabbitMQ is restarted"] = matrix.QUIET
+
+
 def test_the_matrix_has_each_of_them() -> None:
-    assert list(matrix.WAITING) == [f"while it waits, {name}" for name in [*CASES, "the API server is restarted"]]
+    assert list(matrix.WAITING) == [f"while it waits, {name}" for name in [*CASES, "the API server is restarted", "RabbitMQ is restarted"]]

@@ -30,6 +30,7 @@ API: dict[str, t.Callable[[], list[Rule]]] = {
     "connection reset before the request was sent": lambda: once(injected.reset_before),
     "connection reset after the request was sent": lambda: once(injected.reset_after),
     "an answer cut in the middle": lambda: once(injected.cut),
+    "an answer that is no JSON": lambda: once(injected.page),
     "a slow answer": lambda: [Rule(injected.slow(0.2))],
     "watches ended by the server all the time": lambda: [Rule(injected.ended(0.3), "^WATCH")],
 }
@@ -70,7 +71,7 @@ def _inject(places: dict[str, Place]) -> None:
     """Both ways of a place meet the fault, each on its own."""
     for name, rules in API.items():
         places[name].api.rules = rules()
-        places[name].broker.rules = [] if name.startswith(("409", "410", "watches")) else rules()
+        places[name].broker.rules = [] if name.startswith(("409", "410", "watches", "an answer that is no")) else rules()
 
 
 @pytest.mark.parametrize("fault", [*matrix.PASSING, "healthy"])
