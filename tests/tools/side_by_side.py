@@ -16,7 +16,7 @@ INTEGRATION = CLONE / "tests" / "integration"
 #: These compare the whole machine before and after: nothing else may come and go meanwhile.
 ALONE = ["tests/integration/sandbox", "tests/integration/demo"]
 #: The halves take about the same time; what is named nowhere runs in the second.
-FIRST = ["tests/integration/site", "tests/integration/molecule"]
+FIRST = [f"tests/integration/{name}" for name in ("site", "molecule", "docker", "registry")]
 
 
 def halves() -> list[list[str]]:

@@ -49,7 +49,7 @@ RESUME = {
     "the permission is given back": Step("^PUT /api/permissions/", broker=True),
     "the note is struck out": Step("^PATCH .*/deployments/", first=2),
     "Running is written": Step("^PATCH .*/configmaps/"),
-    "the rollout is watched": Step("^WATCH", words="WATCH /"),
+    "the Deployment is looked at again": Step("^GET .*/deployments/"),
 }
 FAULTS: dict[str, tuple[Fault, str]] = {
     "503": (injected.status(503), "was answered with 503"),
