@@ -43,7 +43,8 @@ LASTING = {
         for step in (
             *("the state is written", "the note is written", "the permission is taken", "the Jobs are listed"),
             *("the pods are watched", "the broker is asked what it waits for", "the Deployment is scaled", "the nodes are listed"),
-            *("the Deployment is scaled up", "the permission is given back", "the note is struck out", "Running is written", "the Deployment is looked at again"),
+            *("the Deployment is scaled up", "the permission is given back", "the note is struck out", "Running is written"),
+            "the Deployment is looked at again",
         )
     },
 }
