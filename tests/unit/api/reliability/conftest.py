@@ -45,7 +45,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(table(observed))
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[RabbitMQ]:
     source = find_source()
     assert source
@@ -58,7 +58,7 @@ def rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[RabbitMQ]:
         server.stop()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def site(control_plane: ControlPlane, admin: Api, rabbitmq: RabbitMQ, tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Site]:
     control_plane.start_controllers()
     log = FaultServer(tmp_path_factory.mktemp("kubelet"), Authority("kubelet").server(["127.0.0.1"]))
@@ -81,7 +81,7 @@ def site(control_plane: ControlPlane, admin: Api, rabbitmq: RabbitMQ, tmp_path_f
         admin.request("DELETE", f"/api/v1/nodes/{name}")
 
 
-@pytest.fixture(scope="package", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def short_times() -> t.Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_rest, "PAUSE", 0.01)

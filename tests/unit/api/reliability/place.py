@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import http.client
-import pathlib
 import ssl
 import threading
 import time
@@ -18,7 +17,7 @@ import hands
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from control_plane import ControlPlane
 from fault_proxy import Proxy
-from stand_ins import Work
+from stand_ins import OURS, Work
 from tenant import ALL, QUEUE, Tenant
 
 from ansible_collections.studioml.fleet.plugins.module_utils._rest import Api
@@ -68,7 +67,7 @@ class Place:
 
     def __init__(self, site: Site, name: str) -> None:
         self.site, self.name = site, name
-        self.namespace = f"f-{uuid.uuid4().hex[:8]}"
+        self.namespace = f"{OURS}{uuid.uuid4().hex[:8]}"
         self.api, self.broker = site.api_proxy(), site.broker_proxy()
         self.user = site.tenant.user(permissions={**ALL, "read": READ})
         self.path = site.plane.kubeconfig(self.namespace, server=self.api.url, namespace=self.namespace)
@@ -202,8 +201,3 @@ def until(what: str, check: t.Callable[[], t.Any], seconds: float = 60) -> None:
     while not check():
         assert time.monotonic() < end, f"{what}: not within {seconds:g} s"
         time.sleep(0.1)
-
-
-def dead_end(site: Site, directory: pathlib.Path, port: int) -> str:
-    """A kubeconfig that leads to a port where nobody listens."""
-    return str(site.plane.kubeconfig(f"dead-{directory.name}-{port}", server=f"https://127.0.0.1:{port}"))

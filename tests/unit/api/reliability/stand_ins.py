@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A kubelet and scheduler for all pods of the API server, and the port of metrics that all of them have."""
+"""A kubelet and scheduler for all pods of these tests, and the port of metrics that all of them have."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ from ansible_collections.studioml.fleet.plugins.module_utils._errors import Flee
 from ansible_collections.studioml.fleet.plugins.module_utils._rest import Api
 from ansible_collections.studioml.fleet.plugins.module_utils._watch import Watch
 
+# How the namespaces begin that are looked after here.
+OURS = "f-"
 METRICS = re.compile(r"/namespaces/([^/]+)/pods/([^/:]+)")
 
 
@@ -77,7 +79,8 @@ class Kubelet:
 
     def _run(self) -> None:
         for event in self.watch:
-            for pod in event.objects if event.type != "DELETED" else []:
+            ours = [pod for pod in event.objects if pod["metadata"]["namespace"].startswith(OURS)]
+            for pod in ours if event.type != "DELETED" else []:
                 with contextlib.suppress(FleetError):  # it is gone, or will be told of again
                     self._serve(pod)
 
