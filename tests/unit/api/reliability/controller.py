@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import pathlib
@@ -13,7 +14,7 @@ import signal
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[3]))
-import conftest  # noqa: E402, F401  makes the collection importable
+importlib.import_module("conftest")  # makes the collection importable
 
 from ansible_collections.studioml.fleet.plugins.module_utils import _back, _drain, _rest  # noqa: E402
 from ansible_collections.studioml.fleet.plugins.modules import runner_state  # noqa: E402

@@ -153,4 +153,3 @@ def _kinds(requests: list[str]) -> set[str]:
     """Which kinds of request they were killed at."""
     kinds = ("configmaps", "deployments", "permissions", "pods", "jobs")
     return {f"{one.split()[0]} {kind}" for one in requests if one for kind in kinds if f"/{kind}" in one}
-
