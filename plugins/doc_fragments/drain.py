@@ -17,6 +17,7 @@ options:
   wait:
     description:
       - To drain, wait until the runners are known to be quiet; to resume, until they are ready and have asked for work again.
+      - A runner that finds no queue never asks for work; to resume, 60 seconds of that are enough, and RV(reason) says so.
       - >-
         Pods and Jobs are watched. The runner's own metrics and the messages that the broker waits for are looked at every half second, and two looks must
         agree that nothing is left.

@@ -22,6 +22,8 @@ from ansible_collections.studioml.fleet.plugins.module_utils._work import Look, 
 
 Thing = t.Dict[str, t.Any]
 INTERVAL, PROGRESS = 1.0, 10.0
+# A runner that finds no queue for itself never asks one for work. It looks for its broker every 15 to 30 s; after so many seconds that is what it is.
+IDLE = 60.0
 
 
 def holds_to_open(api: Api, scope: Scope, given: Thing) -> list[_holds.Hold]:
@@ -65,15 +67,17 @@ def verified(api: Api, scope: Scope, how: t.Any, report: t.Callable[[str], None]
         rollout(api, live, Patience(timeout=max(1.0, deadline - time.monotonic())))
         wanted += _ownership.replicas_of(live)
     first: dict[str, float] = {}
-    told = 0.0
+    told = idle = 0.0
     while True:
         pods = [pod for pod in runner_pods(api, scope) if not pod["metadata"].get("deletionTimestamp")]
         look = take(api, scope.namespace, pods, [], None, how.metrics_port)
-        taking = all(_asks_for_work(api, scope, pod, first, how.metrics_port) for pod in pods)
-        # soon after a drain a Deployment's status may still be the one from before it, and so none of its pods is there yet
-        if len(pods) >= wanted and taking and all(map(is_ready, pods)):
-            return Found(_verdict(look, taking), look, now_text(), time.monotonic() - began)
+        asking = [_asks_for_work(api, scope, pod, first, how.metrics_port) for pod in pods]
         now = time.monotonic()
+        # soon after a drain a Deployment's status may still be the one from before it, and so none of its pods is there yet
+        up = len(pods) >= wanted and None not in asking and all(map(is_ready, pods))
+        idle = (idle or now) if up else 0.0
+        if up and (all(asking) or now - idle >= IDLE):
+            return Found(_verdict(look, all(asking)), look, now_text(), now - began)
         if now >= deadline:
             raise FleetError(
                 f"Running is written, but after {span(now - began)} not every runner has asked for work.",
@@ -88,16 +92,22 @@ def verified(api: Api, scope: Scope, how: t.Any, report: t.Callable[[str], None]
 
 def _verdict(look: Look, taking: bool) -> Verdict:
     judged = verdict(RUN, None, look.running, None, look.pods, look.ready, look.pods)
-    return Verdict(judged.word, f"{judged.reason} It has asked for work since.") if judged.word == "running" and taking else judged
+    if judged.word != "running":
+        return judged
+    more = "It has asked for work since." if taking else f"It has not asked for work in {span(IDLE)}: is there a queue for it?"
+    return Verdict(judged.word, f"{judged.reason} {more}")
 
 
-def _asks_for_work(api: Api, scope: Scope, pod: Thing, first: dict[str, float], port: int) -> bool:
-    """Whether its counter of looks into queues has moved since we first saw it, or it works. Runners without metrics are taken at their pod's word."""
+def _asks_for_work(api: Api, scope: Scope, pod: Thing, first: dict[str, float], port: int) -> bool | None:
+    """Whether its counter of looks into queues has moved since we first saw it, or it works. Runners without metrics are taken at their pod's word.
+
+    None when the API server did not answer.
+    """
     name = pod["metadata"]["name"]
     try:
         found = _metrics.of_pod(api, scope.namespace, name, port)
     except Unreachable:
-        return False
+        return None
     except FleetError:
         return is_ready(pod)
     return bool(found.running) or found.checked > first.setdefault(name, found.checked)

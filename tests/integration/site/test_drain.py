@@ -27,9 +27,10 @@ def fleet(site: Site) -> t.Iterator[Site]:
     """A fleet in which gpu2 is kept off the queues, so that what is published is gpu1's."""
     run = site.play("-l", "hub,gpu1,gpu2")
     assert run.status == 0, run.output
+    publish(site, 1)
     assert site.play("-l", "gpu1,gpu2", playbook=RESUME).status == 0
     assert site.play("-l", "gpu2", playbook=DRAIN).status == 0
-    publish(site, 1)  # a runner looks for new queues at its start, and then every five minutes
+    # a runner looks for new queues at its start, and then every five minutes
     site.on("gpu1", f"{KUBECTL} delete pod -l app=studioml-go-runner --wait=true")
     until(site, lambda found: found == (0, 0))
     yield site
