@@ -70,13 +70,13 @@ def verified(api: Api, scope: Scope, how: t.Any, report: t.Callable[[str], None]
     told = idle = 0.0
     while True:
         pods = [pod for pod in runner_pods(api, scope) if not pod["metadata"].get("deletionTimestamp")]
-        look = take(api, scope.namespace, pods, [], None, how.metrics_port)
         asking = [_asks_for_work(api, scope, pod, first, how.metrics_port) for pod in pods]
         now = time.monotonic()
         # soon after a drain a Deployment's status may still be the one from before it, and so none of its pods is there yet
         up = len(pods) >= wanted and None not in asking and all(map(is_ready, pods))
         idle = (idle or now) if up else 0.0
         if up and (all(asking) or now - idle >= IDLE):
+            look = take(api, scope.namespace, pods, [], None, how.metrics_port)
             return Found(_verdict(look, all(asking)), look, now_text(), now - began)
         if now >= deadline:
             raise FleetError(

@@ -80,10 +80,6 @@ class Broker(Management):
         # what was taken until now is in the statistics only after their interval
         self._holdings.pop((vhost, user), None)
 
-    def clear_permissions(self, vhost: str, user: str) -> None:
-        """The user may not enter the virtual host any more."""
-        self.delete("permissions", vhost, user)
-
     def queues(self, vhost: str) -> list[Queue]:
         """All queues of a virtual host, by name."""
         found = self._of_vhost(vhost, f"{path_to('queues', vhost)}?columns={QUEUE_COLUMNS}")

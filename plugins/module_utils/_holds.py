@@ -52,7 +52,8 @@ class Hold:
         has = self.permissions()
         changed, former = is_closed(has["read"]), has["read"]
         if changed:
-            former = reopened(has["read"]) or EVERYTHING
+            kept = reopened(has["read"])  # an empty one is a permission too: to read nothing
+            former = EVERYTHING if kept is None else kept
             if not check:
                 self.broker.set_permissions(self.vhost, self.user, has["configure"], has["write"], former)
         for deployment in self.deployments_noted():

@@ -117,8 +117,7 @@ def _judged(api: Api, awaited: Awaited, mirror: Mirror) -> tuple[Look, Verdict]:
         held = 0  # there is no broker to ask: the metrics alone must do
     # A pod that starts while new work is kept away finds none, so that it need not be awaited.
     ready = look.pods if awaited.held else look.ready
-    wanted = awaited.replicas() if awaited.replicas and not look.pods else look.pods
-    wanted = look.pods if awaited.held else wanted
+    wanted = awaited.replicas() if awaited.replicas and not look.pods and not awaited.held else look.pods
     judged = verdict(awaited.asked, awaited.listens, running, held, look.pods, ready, wanted, enforced=awaited.held)
     if look.jobs and judged.word in ("quiet", "asked"):
         judged = Verdict("busy", f"It is to drain, with {look.work()}.")

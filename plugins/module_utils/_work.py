@@ -35,11 +35,6 @@ class Look(t.NamedTuple):
     unreachable: str = ""
     mute: bool = False
 
-    @property
-    def busy(self) -> bool:
-        """Whether something is known to be at work."""
-        return bool(self.running or self.unacknowledged or self.jobs)
-
     def work(self) -> str:
         """What is at work, in words."""
         names = ", ".join(entry["experiment"] for entry in self.experiments if entry["experiment"])

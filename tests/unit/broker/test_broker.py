@@ -14,6 +14,9 @@ from tenant import QUEUE, Tenant, until
 from ansible_collections.studioml.fleet.plugins.module_utils._broker import Broker, Queue, User
 from ansible_collections.studioml.fleet.plugins.module_utils._closed_permission import closed, is_closed, reopened
 from ansible_collections.studioml.fleet.plugins.module_utils._errors import FleetError
+from ansible_collections.studioml.fleet.plugins.module_utils._holds import Hold
+from ansible_collections.studioml.fleet.plugins.module_utils._kubeconfig import Target
+from ansible_collections.studioml.fleet.plugins.module_utils._rest import Api
 
 pytestmark = pytest.mark.rabbitmq
 
@@ -28,9 +31,19 @@ def test_permissions_are_read_and_written_as_they_are(broker: Broker, tenant: Te
     broker.set_permissions(tenant.vhost, user, "^conf$", ".*", "^$")
     broker.set_permissions(tenant.vhost, user, "^conf$", ".*", "^$")
     assert broker.permissions(tenant.vhost, user) == {"configure": "^conf$", "write": ".*", "read": "^$"}
-    broker.clear_permissions(tenant.vhost, user)
-    broker.clear_permissions(tenant.vhost, user)
+    broker.delete("permissions", tenant.vhost, user)
+    broker.delete("permissions", tenant.vhost, user)
     assert broker.permissions(tenant.vhost, user) is None
+
+
+@pytest.mark.parametrize("read", [".*", "", "^rmq_.*$"])
+def test_a_hold_that_ends_leaves_exactly_what_was_there(broker: Broker, tenant: Tenant, read: str) -> None:
+    user = tenant.user(permissions={"configure": "", "write": ".*", "read": read})
+    nowhere = Api(Target("none", "", "https://127.0.0.1:1"))  # a hold without Deployments asks no cluster
+    hold = Hold(broker, tenant.vhost, user, may_close=True)
+    assert hold.close(nowhere, False)["changed"] and not hold.close(nowhere, False)["changed"]
+    assert hold.open(nowhere, False)["after"] == read
+    assert broker.permissions(tenant.vhost, user) == {"configure": "", "write": ".*", "read": read}
 
 
 def test_a_closed_permission_keeps_a_user_off_every_queue_and_gives_the_old_one_back(broker: Broker, tenant: Tenant) -> None:
