@@ -11,8 +11,9 @@ import typing as t
 
 from ansible_collections.studioml.fleet.plugins.module_utils._broker_errors import BrokerError
 from ansible_collections.studioml.fleet.plugins.module_utils._broker_management import Management, path_to
+from ansible_collections.studioml.fleet.plugins.module_utils._broker_options import STATISTICS_SECONDS
 from ansible_collections.studioml.fleet.plugins.module_utils._errors import FleetError
-from ansible_collections.studioml.fleet.plugins.module_utils._held import STATISTICS_SECONDS, Connection, Held, Holding, lag
+from ansible_collections.studioml.fleet.plugins.module_utils._held import Connection, Held, Holding, lag
 
 # Tags whose users see everybody's connections and channels; others see their own.
 ADMINISTRATOR = "administrator"

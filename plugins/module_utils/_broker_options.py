@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.studioml.fleet.plugins.module_utils._held import STATISTICS_SECONDS
+# RabbitMQ's own default of collect_statistics_interval, in seconds. Its management API does not tell it.
+STATISTICS_SECONDS = 5.0
 
 # Belongs to the documentation fragment studioml.fleet.broker.
 OPTIONS: t.Dict[str, t.Dict[str, t.Any]] = {

@@ -13,9 +13,9 @@ from urllib.parse import unquote, urlsplit
 from ansible_collections.studioml.fleet.plugins.module_utils import _broker_service, _runner_secrets
 from ansible_collections.studioml.fleet.plugins.module_utils._broker import Broker
 from ansible_collections.studioml.fleet.plugins.module_utils._broker_management import checked_url
+from ansible_collections.studioml.fleet.plugins.module_utils._broker_options import STATISTICS_SECONDS
 from ansible_collections.studioml.fleet.plugins.module_utils._broker_service import Way
 from ansible_collections.studioml.fleet.plugins.module_utils._errors import FleetError
-from ansible_collections.studioml.fleet.plugins.module_utils._held import STATISTICS_SECONDS
 from ansible_collections.studioml.fleet.plugins.module_utils._rest import Api
 
 Thing = t.Dict[str, t.Any]

@@ -59,9 +59,18 @@ class Containerd:
         """Whether this host has it."""
         return os.path.isfile(self.template_path)
 
-    def active(self) -> bool:
-        """Whether its service runs."""
-        return bool(find("systemctl")) and run(["systemctl", "is-active", UNIT], timeout=30).out.strip() in ("active", "activating")
+    def stopped(self) -> str:
+        """Why a change does not come into force now: the service's state in systemd's word, empty when it runs, starts, or failed and is worth a start.
+
+        :raises FleetError: when systemd gives no answer.
+        """
+        if not find("systemctl"):
+            return "without systemd"
+        answer = run(["systemctl", "show", "--property=ActiveState", "--value", UNIT], timeout=30)
+        state = answer.out.strip()
+        if answer.rc != 0 or not state:
+            raise FleetError(f"systemd does not say whether {UNIT} runs: {answer.words() or 'it gave no answer'}.", "See 'systemctl status' on the host.")
+        return state if state == "inactive" else ""
 
     def restart(self) -> None:
         """Restart the service; pods keep running, only the daemon ends."""
@@ -99,10 +108,9 @@ class Containerd:
         root = self._expand(template.config_path) if template.config_path else f"{self.args}/certs.d"
         return self._plan_folders(root, entries, template.style, changes)
 
-    def apply(self, what: ContainerdPlan, ready_timeout: float) -> bool:
-        """Write the files, restart when that is needed, and wait until the runtime is healthy with its CRI plugin.
+    def apply(self, what: ContainerdPlan, restart: bool, ready_timeout: float) -> None:
+        """Write the files, restart when asked to, and wait until the runtime is healthy with its CRI plugin.
 
-        :returns: whether it was restarted.
         :raises FleetError: when it was not healthy; the former files are in force again then.
         """
         files = Transaction()
@@ -116,8 +124,8 @@ class Containerd:
             raise FleetError(
                 f"{error.filename or self.args} cannot be written: {error.strerror}.", "Run the task with become: true. The files are as they were."
             ) from None
-        if not (what.restart and self.active()):
-            return False
+        if not restart:
+            return
         try:
             self.restart()
             wait_healthy(self.cri, ready_timeout)
@@ -129,7 +137,6 @@ class Containerd:
                 self._after_roll_back(ready_timeout),
                 rolled_back=True,
             ) from None
-        return True
 
     def _after_roll_back(self, ready_timeout: float) -> str:
         try:

@@ -15,8 +15,8 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-# RabbitMQ's own default of collect_statistics_interval, in seconds. Its management API does not tell it.
-STATISTICS_SECONDS = 5.0
+from ansible_collections.studioml.fleet.plugins.module_utils._broker_options import STATISTICS_SECONDS
+
 COLLECTED_SECONDS = 5.0
 
 

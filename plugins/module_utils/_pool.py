@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import threading
+import time
 import typing as t
 
 Thing = t.TypeVar("Thing")
@@ -14,13 +15,15 @@ Made = t.TypeVar("Made")
 
 
 # Python runs one thread at a time: where the answers come quickly, few threads are done sooner than many, and where they do not, more are soon there.
-FIRST, MORE, PAUSE = 12, 4, 0.01
+FIRST, MORE, PAUSE = 4, 8, 0.01
+# More than this share of a processor, and further threads would only wait for it.
+BUSY = 0.7
 
 
 def each(things: t.Sequence[Thing], work: t.Callable[[Thing], Made], parallel: int, gently: bool = False) -> list[Made]:
     """The result for each thing. C(work) keeps its own failures; one that escapes is raised here when all the others are done.
 
-    :param gently: begin with few threads, and take more while there is work that nobody has begun.
+    :param gently: begin with few threads, and take more while there is work that nobody has begun and the processor is not busy with what there is.
     """
     made: list[t.Any] = [None] * len(things)
     escaped: list[BaseException] = []
@@ -44,8 +47,12 @@ def each(things: t.Sequence[Thing], work: t.Callable[[Thing], Made], parallel: i
         serve()
     else:
         threads = start([serve] * (min(FIRST, count) if gently else count))
-        while len(threads) < count and not begun.wait(PAUSE):
-            threads += start([serve] * min(MORE, count - len(threads)))
+        while len(threads) < count:
+            used, before = time.process_time(), time.monotonic()
+            if begun.wait(PAUSE):
+                break
+            if time.process_time() - used < BUSY * (time.monotonic() - before):
+                threads += start([serve] * min(MORE, count - len(threads)))
         for thread in threads:
             thread.join()
     if escaped:

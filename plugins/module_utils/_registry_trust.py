@@ -44,13 +44,18 @@ def converge_containerd(containerd: Containerd, entries: t.Sequence[TrustEntry],
     """containerd's part."""
     what = containerd.plan(entries)
     diff = _diff(what.changes)
-    restarted = what.restart and bool(what.changes) and containerd.active()
+    wanted = what.restart and bool(what.changes)
+    stopped = containerd.stopped() if wanted else ""
+    restarted = wanted and not stopped
+    warnings = list(what.warnings)
+    if stopped:
+        warnings.append(f"containerd is {stopped} on this host: {containerd.template_path} was changed and is in force at its next start.")
     if what.changes and not check:
-        restarted = containerd.apply(what, ready_timeout)
+        containerd.apply(what, restarted, ready_timeout)
     return {
         "changed": bool(what.changes),
         "diff": diff,
-        "warnings": what.warnings,
+        "warnings": warnings,
         "result": {"style": what.style, "files": [change.path for change in what.changes], "restarted": restarted},
     }
 

@@ -10,6 +10,7 @@ Nothing is copied to the host and no interpreter starts. Where the kubeconfig li
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import typing as t
 
@@ -32,6 +33,8 @@ INVENTORY = {
 
 # This file is loaded once, before a process is forked for each host: what is made ready here need not be made ready fifty times.
 _tls.prepare()
+# A forked process that collects garbage writes to what it shares with its parent, and so copies it: let it leave alone what is there by now.
+gc.freeze()
 
 
 def plain(value: t.Any) -> t.Any:

@@ -14,6 +14,7 @@ pytestmark = pytest.mark.sandbox
 HOST = "gpu1"
 ARGS = "/var/snap/microk8s/current/args"
 TEMPLATE = f"{ARGS}/containerd-template.toml"
+RESTART = "snap restart microk8s.daemon-containerd && microk8s status --wait-ready --timeout 60"
 FILES = f"find {ARGS} /etc/docker -type f -not -name containerd.toml -exec md5sum {{}} + -exec stat -c '%n %a %U %G %Y' {{}} + | sort"
 IMAGES = "docker image ls --format '{{.Repository}}:{{.Tag}} {{.ID}}' | sort; microk8s ctr image ls -q"
 STATE = f"{FILES}; find {ARGS}/certs.d -type d; {IMAGES}; pidof containerd dockerd"
@@ -198,14 +199,12 @@ class TestOtherTemplates:
     def own_template(self, hosts):
         hosts.on(HOST, f"cp -a {TEMPLATE} /root/template")
         yield
-        hosts.on(
-            HOST, f"mv /root/template {TEMPLATE}; rm -f /etc/extra.toml; snap restart microk8s.daemon-containerd; microk8s status --wait-ready --timeout 60"
-        )
+        hosts.on(HOST, f"mv /root/template {TEMPLATE}; rm -f /etc/extra.toml; {RESTART}")
 
     MIRROR = '\\[plugins."io.containerd.grpc.v1.cri".registry.mirrors."docker.io"]\\n endpoint = ["https://registry-1.docker.io"]'
 
     def replace_config_path(self, hosts, text: str) -> None:
-        hosts.on(HOST, f"sed -i 's#^ *config_path = .*#{text}#' {TEMPLATE}; snap restart microk8s.daemon-containerd; microk8s status --wait-ready --timeout 60")
+        hosts.on(HOST, f"sed -i 's#^ *config_path = .*#{text}#' {TEMPLATE}; {RESTART}")
 
     def test_mirrors_style_takes_one_restart(self, hosts, hub):
         self.replace_config_path(hosts, self.MIRROR)
@@ -215,6 +214,14 @@ class TestOtherTemplates:
         assert hosts.passes(HOST, "registry_pull", image=image(hub), runtimes=["containerd"])["digests"]["containerd"].startswith("sha256:")
         gone = hosts.passes(HOST, "registry_trust_entry", registries=[{"host": hub["host"], "state": "absent"}], docker="false")
         assert gone["containerd"]["restarted"] and "studioml" not in hosts.on(HOST, f"cat {TEMPLATE}")
+
+    def test_a_stopped_containerd_is_left_alone_and_named(self, hosts, hub):
+        self.replace_config_path(hosts, self.MIRROR)
+        hosts.on(HOST, "systemctl stop snap.microk8s.daemon-containerd")
+        checked, done = (hosts.passes(HOST, "registry_trust_entry", check, registries=[hub], docker="false") for check in (True, False))
+        assert checked["changed"] and done["changed"] and done["containerd"]["restarted"] is False
+        assert checked["warnings"] == done["warnings"] == [f"containerd is inactive on this host: {TEMPLATE} was changed and is in force at its next start."]
+        assert hosts.on(HOST, "systemctl is-active snap.microk8s.daemon-containerd || true") == "inactive\n"
 
     def test_mixed_style_is_refused_untouched(self, hosts, hub):
         hosts.on(HOST, f'printf \'\\n[plugins."io.containerd.grpc.v1.cri".registry.mirrors."x"]\\nendpoint = ["http://x"]\\n\' >> {TEMPLATE}')

@@ -124,7 +124,7 @@ def test_other_registries_are_left_alone_with_a_warning(args):
 def test_mirrors_style_goes_into_the_template_with_a_restart(args, monkeypatch):
     (args / "containerd-template.toml").write_text(MIRRORS)
     restarts = []
-    monkeypatch.setattr(containerd.Containerd, "active", lambda self: True)
+    monkeypatch.setattr(containerd.Containerd, "stopped", lambda self: "")
     monkeypatch.setattr(containerd.Containerd, "restart", lambda self: restarts.append(1))
     monkeypatch.setattr(containerd, "wait_healthy", lambda cri, timeout: _cri.Version("containerd", "1"))
     predicted = converge(args, HUB, SITE, check=True)
@@ -148,7 +148,7 @@ def test_a_runtime_that_does_not_come_back_gets_its_files_back(args, monkeypatch
         if answer:
             raise answer
 
-    monkeypatch.setattr(containerd.Containerd, "active", lambda self: True)
+    monkeypatch.setattr(containerd.Containerd, "stopped", lambda self: "")
     monkeypatch.setattr(containerd.Containerd, "restart", lambda self: restarts.append(1))
     monkeypatch.setattr(containerd.Containerd, "reason", lambda self: "invalid plugin config: ...")
     monkeypatch.setattr(containerd, "wait_healthy", healthy)
