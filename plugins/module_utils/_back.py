@@ -11,6 +11,7 @@ import typing as t
 
 from ansible_collections.studioml.fleet.plugins.module_utils import _holds, _metrics, _ownership
 from ansible_collections.studioml.fleet.plugins.module_utils._api_errors import Unreachable
+from ansible_collections.studioml.fleet.plugins.module_utils._closed_permission import is_closed
 from ansible_collections.studioml.fleet.plugins.module_utils._errors import FleetError
 from ansible_collections.studioml.fleet.plugins.module_utils._kinds import path, title
 from ansible_collections.studioml.fleet.plugins.module_utils._quiet import Found, now_text, span
@@ -55,6 +56,14 @@ def undo(api: Api, scope: Scope, holds: list[_holds.Hold], check: bool, done: li
     for hold in holds:
         if hold.may_close:
             done.append(hold.open(api, check))
+
+
+def left(api: Api, scope: Scope, holds: list[_holds.Hold]) -> bool:
+    """Whether there is anything of a drain to undo."""
+    if any(_ownership.remembered_replicas(one) is not None or _ownership.annotation(one, _ownership.BROKER_USER) for one in scope.deployments):
+        return True
+    closed = any(hold.may_close and is_closed(hold.permissions()["read"]) for hold in holds)
+    return closed or any(_ownership.annotation(node, _ownership.CORDONED_FOR) == scope.owner for node in _nodes(api, scope))
 
 
 def verified(api: Api, scope: Scope, how: t.Any, report: t.Callable[[str], None] | None) -> Found:
@@ -114,10 +123,12 @@ def _asks_for_work(api: Api, scope: Scope, pod: Thing, first: dict[str, float], 
 
 
 def _uncordon(api: Api, scope: Scope, check: bool, done: list[Thing]) -> None:
-    nodes = api.request("GET", path("Node")).get("items") or []
-    for node in nodes:
-        node.setdefault("kind", "Node")
-        if scope.nodes and node["metadata"]["name"] not in scope.nodes:
-            continue
+    for node in _nodes(api, scope):
         if _ownership.uncordon(api, node, scope.owner, check):
             done.append({"step": "cordon", "what": title(node), "changed": True, "before": True, "after": False})
+
+
+def _nodes(api: Api, scope: Scope) -> list[Thing]:
+    nodes = api.request("GET", path("Node")).get("items") or []
+    return [{"kind": "Node", **node} for node in nodes if not scope.nodes or node["metadata"]["name"] in scope.nodes]
+

@@ -16,7 +16,7 @@ from ansible_collections.studioml.fleet.plugins.module_utils._errors import Flee
 from ansible_collections.studioml.fleet.plugins.module_utils._how import How
 from ansible_collections.studioml.fleet.plugins.module_utils._ownership import MARKER, annotation
 from ansible_collections.studioml.fleet.plugins.module_utils._rest import Api
-from ansible_collections.studioml.fleet.plugins.module_utils._state import Maps, Wanted, plan, read_maps, read_pods, write
+from ansible_collections.studioml.fleet.plugins.module_utils._state import Maps, Plan, Wanted, plan, read_maps, read_pods, write
 from ansible_collections.studioml.fleet.plugins.module_utils._verdict import RUN
 
 Report = t.Optional[t.Callable[[str], None]]
@@ -26,13 +26,13 @@ NOBODY_LOOKED = "The state is written; nobody has looked whether the runner foll
 
 
 class Change(t.Protocol):
-    """C(prepare) reads, C(before) comes before STATE is written, C(after) behind it and gives the keys to add to the result."""
+    """C(prepare) reads, C(before) comes before STATE is written and says what is to be written, C(after) behind it gives the keys to add to the result."""
 
     goes_further: bool
 
     def prepare(self) -> None: ...
 
-    def before(self) -> None: ...
+    def before(self, planned: Plan) -> Plan: ...
 
     def after(self) -> Result: ...
 
@@ -47,8 +47,8 @@ class Plain:
     def prepare(self) -> None:
         """Nothing to find out."""
 
-    def before(self) -> None:
-        """Nothing to undo."""
+    def before(self, planned: Plan) -> Plan:
+        return planned
 
     def after(self) -> Result:
         return self.result()
@@ -80,14 +80,13 @@ def converge(api: Api, wanted: Wanted, how: How, check: bool, report: Report = N
     change.prepare()
     if planned.steps or change.goes_further:
         same_cluster(api, wanted.cluster_id)
-    return completed(begun(change, lambda: write(api, planned, check)), change)
+    return completed(begun(change, planned, lambda now: write(api, now, check)), change)
 
 
-def begun(change: Change, write_maps: t.Callable[[], Result]) -> Result:
+def begun(change: Change, planned: Plan, write_maps: t.Callable[[Plan], Result]) -> Result:
     """What comes before the maps, and the maps; a failure tells what was undone until then."""
     try:
-        change.before()
-        return write_maps()
+        return write_maps(change.before(planned))
     except FleetError as error:
         so_far = change.result()
         if any(entry["changed"] for entry in so_far["enforced"]):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 import typing as t
 
-from ansible_collections.studioml.fleet.plugins.module_utils import _back, _holds, _ownership, _scope
+from ansible_collections.studioml.fleet.plugins.module_utils import _back, _holds, _meeting, _ownership, _scope
 from ansible_collections.studioml.fleet.plugins.module_utils._api_errors import ApiError
 from ansible_collections.studioml.fleet.plugins.module_utils._change import NOBODY_LOOKED
 from ansible_collections.studioml.fleet.plugins.module_utils._errors import FleetError
@@ -18,7 +18,7 @@ from ansible_collections.studioml.fleet.plugins.module_utils._kinds import path,
 from ansible_collections.studioml.fleet.plugins.module_utils._listening import Listening, judge
 from ansible_collections.studioml.fleet.plugins.module_utils._quiet import Awaited, Found, now_text, span, until_quiet
 from ansible_collections.studioml.fleet.plugins.module_utils._rest import Api
-from ansible_collections.studioml.fleet.plugins.module_utils._state import Wanted, read_maps
+from ansible_collections.studioml.fleet.plugins.module_utils._state import Plan, Wanted, plan, read_maps
 from ansible_collections.studioml.fleet.plugins.module_utils._verdict import RUN, Verdict
 from ansible_collections.studioml.fleet.plugins.module_utils._work import Look
 
@@ -71,28 +71,67 @@ class Change:
                 if hold.may_close:
                     hold.permissions()
 
-    def before(self) -> None:
+    def before(self, planned: Plan) -> Plan:
         """Resume: undo what a drain did, in the opposite order; STATE comes last."""
-        if self.resumes and self.goes_further:
-            _back.undo(self.api, self.scope, self.holds, self.check, self.enforced)
+        if not self.resumes or not self.goes_further:
+            return planned
+        noted = any(hold.deployments_noted() for hold in self.holds)
+        _back.undo(self.api, self.scope, self.holds, self.check, self.enforced)
+        if self.marked or not (noted or any(entry["changed"] for entry in self.enforced)):
+            return planned
+        # something was undone that the maps knew nothing of when they were read: it may be of a drain that has begun since
+        self.marked = True
+        return plan(read_maps(self.api, self.wanted.namespace), self.wanted)
 
     def after(self) -> Result:
         """Drain: enforce, wait until it is quiet, end what is to end. Resume: wait until it takes work again. The keys to add to the result."""
         if self.resumes:
-            found = _back.verified(self.api, self.scope, self.how, self.report) if self.how.wait and not self.check else None
-            return self.result(found, None)
+            if self.marked and not self.check:
+                _meeting.settle(self.api, self.wanted, self.holds, self.how.broker, self.enforced)
+            return self.result(self._verified() if self.how.wait and not self.check else None)
         if not self.how.wait and self.how.enforce == "none":
             return self.result()
         listening = self._listening() if not self.check else None
         closed = self._close()
         if self.how.reaches("cordon"):
             self._cordon()
+        if self.how.reaches("broker"):
+            self._still_asked()
         awaited = self.how.wait or self.how.reaches("scale")
         found = self._wait(listening, closed) if awaited and not self.check else None
+        if found:
+            self._still_asked()  # a wait may be long
         if self.how.reaches("scale"):
             self._end()
+            self._still_asked()
             found = self._gone(listening) if found else None
         return self.result(found, listening)
+
+    def _verified(self) -> Found:
+        problem = None
+        try:
+            found = _back.verified(self.api, self.scope, self.how, self.report)
+            if found.verdict.word == "running":
+                return found
+        except FleetError as error:
+            problem = error
+        problem = _meeting.overtaken(self.api, self.wanted) or problem
+        if problem:
+            raise problem
+        return found
+
+    def _still_asked(self) -> None:
+        """A drain that was resumed while it was at work ends here, and takes back what it has done."""
+        resumed = [] if self.check else _meeting.running(self.api, self.wanted)
+        if not resumed:
+            return
+        if self.how.enforce != "none":
+            _meeting.give_way(self.api, self.wanted, resumed, self.how.broker, self.enforced)
+        raise FleetError(
+            f"It was asked to run again while it was being drained: STATE is Running in {', '.join(resumed)} in namespace {self.wanted.namespace}.",
+            "Somebody else has resumed it, and what this drain had done is undone. If it is to be drained all the same, run again.",
+            **self.result(),
+        )
 
     def _deployments(self) -> list[Result]:
         """Those that may be changed. The nodes' own steps do without them where they are shared with other nodes."""

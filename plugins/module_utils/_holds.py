@@ -39,9 +39,10 @@ class Hold:
     def close(self, api: Api, check: bool) -> Thing:
         """Take the permission to read away; what runs goes on to its end. First the note at the Deployments, so that a resume knows of it in any case."""
         has = self.permissions()
-        for deployment in self.deployments:
-            _ownership.note_broker_user(api, deployment, self.label, check)
         changed = not is_closed(has["read"])
+        for deployment in self.deployments:  # a note beside a permission that is there may have been struck out since it was read
+            if changed or _ownership.annotation(deployment, _ownership.BROKER_USER) != self.label:
+                _ownership.note_broker_user(api, deployment, self.label, check)
         if changed and not check:
             self.broker.set_permissions(self.vhost, self.user, has["configure"], has["write"], closed(has["read"]))
         before = reopened(has["read"]) if not changed else has["read"]

@@ -16,9 +16,13 @@ from ansible_collections.studioml.fleet.plugins.module_utils._kinds import path,
 from ansible_collections.studioml.fleet.plugins.module_utils._rest import Api
 
 Thing = t.Dict[str, t.Any]
+# What to change, and the annotations that go with it; None where there is nothing to do.
+Patch = t.Optional[t.Tuple[Thing, t.Dict[str, t.Optional[str]]]]
 
 MERGE = "application/merge-patch+json"
 MANAGER = "studioml.fleet.drain"
+# So often a change is worked out anew for an object that others write to at the same moment.
+TRIES = 6
 # On the Deployment: how many replicas it had before it was scaled to 0, the nodes for which that was done (none: for all), and the broker's user whose
 # read permission was taken away (user@vhost).
 REPLICAS = "fleet.studioml.ai/replicas-before-drain"
@@ -48,45 +52,47 @@ def remembered_replicas(deployment: Thing) -> int | None:
 
 def scale_down(api: Api, deployment: Thing, nodes: list[str], check: bool) -> bool:
     """To 0, the former number remembered. One that was at 0 before is not ours to bring back."""
-    if replicas_of(deployment) == 0:
-        return False
-    former = remembered_replicas(deployment)
-    notes = {REPLICAS: str(replicas_of(deployment) if former is None else former), NODES: ",".join(nodes) or None}
-    _patch(api, deployment, {"spec": {"replicas": 0}}, notes, check)
-    return True
+
+    def change(live: Thing) -> Patch:
+        if replicas_of(live) == 0:
+            return None
+        former = remembered_replicas(live)
+        return {"spec": {"replicas": 0}}, {REPLICAS: str(replicas_of(live) if former is None else former), NODES: ",".join(nodes) or None}
+
+    return _exactly(api, deployment, change, check)
 
 
 def scale_up(api: Api, deployment: Thing, check: bool) -> bool:
     """Back to the number that was remembered, unless somebody has set another one since."""
-    former = remembered_replicas(deployment)
-    if former is None:
-        return False
-    _patch(api, deployment, {"spec": {"replicas": former}} if replicas_of(deployment) == 0 else {}, {REPLICAS: None, NODES: None}, check)
-    return True
+
+    def change(live: Thing) -> Patch:
+        former = remembered_replicas(live)
+        return None if former is None else ({"spec": {"replicas": former}} if replicas_of(live) == 0 else {}, {REPLICAS: None, NODES: None})
+
+    return _exactly(api, deployment, change, check)
 
 
-def note_broker_user(api: Api, deployment: Thing, user: str | None, check: bool) -> bool:
+def note_broker_user(api: Api, deployment: Thing, user: str | None, check: bool) -> None:
     """Write down (or, with None, strike out) whose permission was taken away, so that a resume knows it even where it cannot reach the broker."""
-    if annotation(deployment, BROKER_USER) == (user or ""):
-        return False
     _patch(api, deployment, {}, {BROKER_USER: user}, check)
-    return True
 
 
 def cordon(api: Api, node: Thing, owner: str, check: bool) -> bool:
     """Let no new pod onto the node. A node that is cordoned already is left to whoever did it."""
-    if node["spec"].get("unschedulable"):
-        return False
-    _patch(api, node, {"spec": {"unschedulable": True}}, {CORDONED_FOR: owner}, check)
-    return True
+
+    def change(live: Thing) -> Patch:
+        return None if live["spec"].get("unschedulable") else ({"spec": {"unschedulable": True}}, {CORDONED_FOR: owner})
+
+    return _exactly(api, node, change, check)
 
 
 def uncordon(api: Api, node: Thing, owner: str, check: bool) -> bool:
     """Let pods onto a node that was cordoned for this runner."""
-    if annotation(node, CORDONED_FOR) != owner:
-        return False
-    _patch(api, node, {"spec": {"unschedulable": None}}, {CORDONED_FOR: None}, check)
-    return True
+
+    def change(live: Thing) -> Patch:
+        return ({"spec": {"unschedulable": None}}, {CORDONED_FOR: None}) if annotation(live, CORDONED_FOR) == owner else None
+
+    return _exactly(api, node, change, check)
 
 
 def evict(api: Api, pod: Thing, check: bool) -> bool:
@@ -106,9 +112,28 @@ def evict(api: Api, pod: Thing, check: bool) -> bool:
     return True
 
 
-def _patch(api: Api, thing: Thing, change: Thing, annotations: dict[str, str | None], check: bool) -> None:
+def _exactly(api: Api, thing: Thing, change: t.Callable[[Thing], Patch], check: bool) -> bool:
+    """Change an object as it is at that moment: what follows from an older look would take back what somebody has done since.
+
+    :returns: whether it has changed; also where the change is found done because its answer was lost, or because another controller was quicker.
+    """
+    for attempt in range(TRIES):
+        wanted = change(thing)
+        if wanted is None:
+            return attempt > 0
+        try:
+            _patch(api, thing, *wanted, check, str(thing["metadata"].get("resourceVersion") or ""))
+            return True
+        except ApiError as error:
+            if error.status != 409 or attempt == TRIES - 1:
+                raise
+        thing = {"kind": thing["kind"], **api.request("GET", path_of(thing), namespace=thing["metadata"].get("namespace", ""))}
+    raise AssertionError("the loop ends by a return or a raise")
+
+
+def _patch(api: Api, thing: Thing, change: Thing, annotations: dict[str, str | None], check: bool, version: str = "") -> None:
     query = {"fieldManager": MANAGER}
     if check:
         query["dryRun"] = "All"
-    body = {**change, "metadata": {"annotations": annotations}}
+    body = {**change, "metadata": {"annotations": annotations, **({"resourceVersion": version} if version else {})}}
     api.request("PATCH", path_of(thing), query, body, MERGE, thing["metadata"].get("namespace", ""))

@@ -15,7 +15,7 @@ from ansible_collections.studioml.fleet.plugins.module_utils._contract import ST
 from ansible_collections.studioml.fleet.plugins.module_utils._errors import FleetError
 from ansible_collections.studioml.fleet.plugins.module_utils._fields import FIELD_MANAGER, extracted, owners_of
 from ansible_collections.studioml.fleet.plugins.module_utils._kinds import path
-from ansible_collections.studioml.fleet.plugins.module_utils._ownership import MARKER
+from ansible_collections.studioml.fleet.plugins.module_utils._ownership import MARKER, annotation
 from ansible_collections.studioml.fleet.plugins.module_utils._rest import Api
 from ansible_collections.studioml.fleet.plugins.module_utils._state_plan import DROP, SET, TOUCH, Maps, Plan, Step, Wanted, overrides, plan
 
@@ -91,7 +91,7 @@ def _set(api: Api, planned: Plan, step: Step, check: bool) -> str:
 def _touch(api: Api, planned: Plan, step: Step, version: str, check: bool) -> None:
     """Make an event for a node map, its state as it is: after the write to the global map, its runner must hear it last."""
     version = version or _version(planned.maps.get(planned.wanted.configmap) or {"metadata": {}})
-    _apply(api, planned, step, check, planned.wanted.force, {TOUCHED: version})
+    _take_over(api, planned, step, check, {TOUCHED: version})
 
 
 def _drop(api: Api, planned: Plan, step: Step, check: bool) -> None:
@@ -120,17 +120,26 @@ def _drop(api: Api, planned: Plan, step: Step, check: bool) -> None:
             raise
 
 
-def _take_over(api: Api, planned: Plan, step: Step, check: bool) -> dict[str, t.Any]:
-    """Apply the state, over what people have typed; a controller that has come to own it since the map was read is not written over."""
+def _take_over(api: Api, planned: Plan, step: Step, check: bool, annotations: dict[str, str] | None = None) -> dict[str, t.Any]:
+    """Apply the state, over what people have typed; a map that somebody has written to since it was read is read again, so that nothing of that is lost."""
     for attempt in range(TRIES):
         live = planned.maps.get(step.name)
-        typed = bool(_owners(live)) and _by_hand(live) and not planned.wanted.force
+        typed = step.action != TOUCH and bool(_owners(live)) and _by_hand(live)
         try:
-            return _apply(api, planned, step, check, typed or planned.wanted.force, version=_version(live) if live and typed else "")
+            return _apply(api, planned, step, check, typed or planned.wanted.force, annotations, _version(live) if live else "")
         except ApiError as error:
-            if not typed or error.status != 409 or error.causes or attempt == TRIES - 1:
+            if live is None or error.status != 409 or error.causes or attempt == TRIES - 1:
                 raise
         now = api.find(path("ConfigMap", planned.wanted.namespace, step.name), planned.wanted.namespace)
+        if step.action == SET and planned.wanted.marker == "" and now and annotation(now, MARKER) and not annotation(live, MARKER):
+            raise FleetError(
+                f"The map {step.name} in {planned.wanted.namespace} was written by a drain that began at the same moment; it is left to that one.",
+                "Run again: a resume that finds the drain in the map undoes it.",
+            )
+        if step.action == TOUCH:
+            if not now or not state_of(now):
+                return now or {"metadata": {}}
+            step = step._replace(state=str(state_of(now)))
         planned.maps.pop(step.name)
         planned.maps.update({step.name: now} if now else {})
     raise AssertionError("the loop ends by a return or a raise")

@@ -130,7 +130,7 @@ def _tell_apart(jobs: list[StateJob]) -> None:
 def _write(fleet: Fleet, job: StateJob, check: bool, parallel: int) -> None:
     try:
         job.wanted.parallel = parallel
-        written = _change.begun(job.change, lambda: _state.write(job.api.within(job.left), job.plan, check))
+        written = _change.begun(job.change, job.plan, lambda planned: _state.write(job.api.within(job.left), planned, check))
         job.result = written if job.change.goes_further else _change.merged(written, job.change.result())
     finally:
         if not job.change.goes_further:

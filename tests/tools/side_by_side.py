@@ -1,7 +1,7 @@
-"""Runs the tests in two processes side by side, since most of them wait for daemons, and a fleet has more than one host.
+"""Runs the tests in three processes side by side, since most of them wait for daemons, and a fleet has more than one host.
 
-Tests of one directory share a sandbox or an API server and stay together. Each line is marked with its half; pytest's own
-closing lines of both halves come last, and the exit status is the worse one.
+Tests of one directory share a sandbox or an API server and stay together. Each line is marked with its group; pytest's own
+closing lines of all groups come last, and the exit status is the worst one.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ CLONE = pathlib.Path(__file__).resolve().parents[2]
 INTEGRATION = CLONE / "tests" / "integration"
 #: These compare the whole machine before and after: nothing else may come and go meanwhile.
 ALONE = ["tests/integration/sandbox", "tests/integration/demo"]
-#: The halves take about the same time; what is named nowhere runs in the second.
-FIRST = [f"tests/integration/{name}" for name in ("site", "molecule", "docker", "registry")]
+#: The groups take about the same time; what is named nowhere runs in the last.
+NAMED = [[f"tests/integration/{name}" for name in names] for names in (("site", "docker"), ("molecule", "registry", "runner", "page"))]
 
 
-def halves() -> list[list[str]]:
-    """The test directories of each half."""
+def groups() -> list[list[str]]:
+    """The test directories of each group."""
     others = sorted(f"tests/integration/{place.name}" for place in INTEGRATION.iterdir() if place.is_dir() and any(place.glob("test_*.py")))
-    return [FIRST, ["tests/unit", "tests/quality", *(name for name in others if name not in FIRST + ALONE)]]
+    return [*NAMED, ["tests/unit", "tests/quality", *(name for name in others if name not in [*sum(NAMED, []), *ALONE])]]
 
 
 def run(number: int, directories: list[str], statuses: dict[int, int], closing: dict[int, str]) -> None:
@@ -37,18 +37,18 @@ def run(number: int, directories: list[str], statuses: dict[int, int], closing: 
 
 
 def main() -> int:
-    """First what must be alone, then both halves; 0 when all are green."""
+    """First what must be alone, then the groups; 0 when all are green."""
     statuses: dict[int, int] = {}
     closing: dict[int, str] = {}
     run(0, ALONE, statuses, closing)
-    threads = [threading.Thread(target=run, args=(number, directories, statuses, closing)) for number, directories in enumerate(halves(), 1)]
+    threads = [threading.Thread(target=run, args=(number, directories, statuses, closing)) for number, directories in enumerate(groups(), 1)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     for number in sorted(closing):
         print(closing[number], end="", flush=True)
-    return max(statuses.get(number, 1) for number in range(3))
+    return max(statuses.get(number, 1) for number in range(len(threads) + 1))
 
 
 if __name__ == "__main__":

@@ -16,8 +16,9 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 from rabbitmq import ADMINISTRATOR, RabbitMQ, find_source, unpacked  # noqa: E402
-from tenant import STATISTICS, Tenant  # noqa: E402
+from tenant import COLLECTED, QUICK, STATISTICS, Tenant  # noqa: E402
 
+from ansible_collections.studioml.fleet.plugins.module_utils import _held  # noqa: E402
 from ansible_collections.studioml.fleet.plugins.module_utils._broker import Broker  # noqa: E402
 
 
@@ -37,12 +38,19 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 
 @pytest.fixture(scope="session")
 def rabbitmq(programs: pathlib.Path, tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[RabbitMQ]:
-    server = RabbitMQ(programs, tmp_path_factory.mktemp("broker"), collect_statistics_interval=str(STATISTICS * 1000))
+    server = RabbitMQ(programs, tmp_path_factory.mktemp("broker"), **QUICK)
     try:
         server.start()
         yield server
     finally:
         server.stop()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick_statistics() -> t.Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_held, "COLLECTED_SECONDS", COLLECTED)
+        yield
 
 
 @pytest.fixture

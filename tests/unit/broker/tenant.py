@@ -19,6 +19,12 @@ from rabbitmq import RabbitMQ
 QUEUE = "rmq_gpu1_demo"
 # Seconds between two statistics of the tests' broker; 5 is the default.
 STATISTICS = 1
+# A broker whose statistics are collected as often as its channels send them, and the seconds after which ours may rely on that (see _held).
+QUICK = {
+    "collect_statistics_interval": str(STATISTICS * 1000),
+    **{f"management.sample_retention_policies.{kind}.10": str(STATISTICS) for kind in ("global", "basic", "detailed")},
+}
+COLLECTED = 2.0
 ALL = {"configure": ".*", "write": ".*", "read": ".*"}
 
 

@@ -39,7 +39,7 @@ def test_messages_and_queues_of_a_runner(tenant: Tenant) -> None:
     tenant.rabbitmq.call("PUT", f"/queues/{tenant.place}/other", {"durable": True})
     tenant.rabbitmq.call("PUT", f"/queues/{tenant.place}/{QUEUE}_response", {"durable": True})
     tenant.connect(user).get(QUEUE)
-    found = until("the queue's statistics", lambda: (seen := ask(tenant, user)).queues[0]["unacknowledged"] and seen)
+    found = until("the statistics", lambda: (seen := ask(tenant, user)).queues[0]["unacknowledged"] and seen.unacknowledged and seen)
     assert found.unacknowledged == 1
     assert found.queues == [{"name": QUEUE, "ready": 2, "unacknowledged": 1, "redelivered": 0, "poisoned": False}]
     assert [one["name"] for one in ask(tenant, user, QUEUE_MATCH="^other$").queues] == ["other"]

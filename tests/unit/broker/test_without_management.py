@@ -11,12 +11,14 @@ import pathlib
 import pytest
 from rabbitmq import RabbitMQ
 
+from ansible_collections.studioml.fleet.plugins.module_utils import _rest
 from ansible_collections.studioml.fleet.plugins.module_utils._broker import Broker
 from ansible_collections.studioml.fleet.plugins.module_utils._errors import FleetError
 
 
 @pytest.mark.rabbitmq
-def test_without_management_and_without_rabbitmq(programs: pathlib.Path, tmp_path: pathlib.Path) -> None:
+def test_without_management_and_without_rabbitmq(programs: pathlib.Path, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_rest, "PAUSE", 0.01)
     server = RabbitMQ(programs, tmp_path)
     broker = Broker(server.url, "administrator", server.password, request_timeout=2, amqp=f"127.0.0.1:{server.amqp_port}")
     try:

@@ -29,6 +29,7 @@ from tenant import STATISTICS, Tenant  # noqa: E402
 from ansible_collections.studioml.fleet.plugins.module_utils import _back, _quiet, _rest, _watch  # noqa: E402
 from ansible_collections.studioml.fleet.plugins.module_utils._rest import Api  # noqa: E402
 
+ENDS: list[t.Callable[[], None]] = []
 LOG = b"2026-01-20T10:00:00.000000001Z INF runner k8s state is Runningstack[cluster.go:93]\n"
 
 
@@ -58,8 +59,16 @@ def rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[RabbitMQ]:
         server.stop()
 
 
-@pytest.fixture(scope="module")
-def site(control_plane: ControlPlane, admin: Api, rabbitmq: RabbitMQ, tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Site]:
+def pytest_runtest_teardown(nextitem: pytest.Item | None) -> None:
+    """The controllers are for these tests alone, and start once for all of them."""
+    if nextitem is None or HERE not in nextitem.path.parents:
+        while ENDS:
+            ENDS.pop()()
+
+
+@pytest.fixture(scope="session")
+def ground(control_plane: ControlPlane, admin: Api, rabbitmq: RabbitMQ, tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """What all modules share."""
     control_plane.start_controllers()
     log = FaultServer(tmp_path_factory.mktemp("kubelet"), Authority("kubelet").server(["127.0.0.1"]))
     log.behaviours = [answer(LOG)]
@@ -68,10 +77,8 @@ def site(control_plane: ControlPlane, admin: Api, rabbitmq: RabbitMQ, tmp_path_f
     work, kubelet = Work(), Kubelet(admin, name)
     tenant = Tenant(rabbitmq, f"faults {uuid.uuid4().hex[:8]}")
     made = Site(control_plane, admin, tenant, work, name)
-    try:
-        yield made
-    finally:
-        made.stop()
+
+    def end() -> None:
         for place in made.places:
             admin.request("DELETE", f"/api/v1/namespaces/{place.namespace}")
         control_plane.stop_program(CONTROLLER_MANAGER)
@@ -79,6 +86,16 @@ def site(control_plane: ControlPlane, admin: Api, rabbitmq: RabbitMQ, tmp_path_f
         work.stop()
         log.stop()
         admin.request("DELETE", f"/api/v1/nodes/{name}")
+
+    ENDS.append(end)
+    return made
+
+
+@pytest.fixture(scope="module")
+def site(ground: Site) -> t.Iterator[Site]:
+    """A module's own places."""
+    yield ground
+    ground.stop()
 
 
 @pytest.fixture(scope="module", autouse=True)

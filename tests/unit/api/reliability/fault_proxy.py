@@ -16,6 +16,8 @@ import threading
 import typing as t
 from dataclasses import dataclass, field
 
+from black_hole import Hole
+
 CHUNKED = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
 HOP = ("connection", "user-agent", "transfer-encoding", "content-length", "host", "keep-alive")
 
@@ -82,6 +84,7 @@ class Proxy:
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
         self._listener: socket.socket | None = None
+        self.hole: Hole | None = None
         self.port = 0
         self.up()
 
@@ -95,22 +98,33 @@ class Proxy:
 
     def up(self) -> None:
         """Listen, always at the same port."""
+        if self.hole:
+            self.hole.close()
+            self.hole = None
         self._listener = socket.create_server(("127.0.0.1", self.port), backlog=64)
         self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
 
     def down(self) -> None:
         """As a server that ends: nobody listens, and whatever was open is cut."""
-        if self._listener:
-            with contextlib.suppress(OSError):
-                self._listener.shutdown(socket.SHUT_RDWR)
-            self._listener.close()
-            self._listener = None
+        self._close()
         with self._lock:
             opened = list(self._open)
         for one in opened:
             with contextlib.suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
+
+    def swallow(self) -> None:
+        """As a host whose packets are lost from now on: what is open falls silent, and nothing new is ever connected."""
+        self._close()
+        self.hole = Hole(self.port)
+
+    def _close(self) -> None:
+        if self._listener:
+            with contextlib.suppress(OSError):
+                self._listener.shutdown(socket.SHUT_RDWR)
+            self._listener.close()
+            self._listener = None
 
     def opened(self, one: socket.socket | None) -> None:
         """Something that is to be cut when this ends."""
@@ -121,6 +135,8 @@ class Proxy:
     def stop(self) -> None:
         self.stopped.set()
         self.down()
+        if self.hole:
+            self.hole.close()
 
     def heal(self) -> None:
         """From now on everything is let through."""
@@ -161,6 +177,8 @@ class Proxy:
         headers = [_header(one.decode()) for one in itertools.takewhile(lambda one: one.strip(), stream)]
         size = next((int(value) for name, value in headers if name.lower() == "content-length"), 0)
         request = Request(method, url, headers, stream.read(size))
+        if self.hole:
+            self.stopped.wait()
         with self._lock:
             self.requests.append(request)
             fault = next((rule.fault for rule in self.rules if rule.fits(request)), None)
@@ -203,6 +221,8 @@ class Exchange:
             self.far.sock.settimeout(seconds)
         with contextlib.suppress(TimeoutError):
             while block := response.read1(65536):
+                if self.proxy.hole:
+                    self.proxy.stopped.wait()
                 self.near.sendall(chunk(block))
         self.near.sendall(chunk(b""))
         return False

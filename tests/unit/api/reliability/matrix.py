@@ -10,6 +10,7 @@ QUIET = "drained and resumed as if it had not been"
 NAMED = "the target fails with this as its message, the others are done; running again, or a resume, finishes"
 NOTHING = "the target fails before anything is written there, the others are done"
 KILLED = "the next run finishes; a resume, then or after it, leaves everything exactly as it was before the drain"
+MET = "everything is as after the one and then the other, in one of the two orders; who was overtaken fails and says so; running again, or a resume, finishes"
 
 # Met once by every request, of the API server's and of RabbitMQ's.
 PASSING = {
@@ -51,18 +52,34 @@ LASTING = {
 
 KILLS = {f"the controller is killed at any request of a {what}": KILLED for what in ("drain", "resume")}
 
+TOGETHER = {
+    **{
+        f"{what}, at the same moment": MET
+        for what in (
+            *("two drains of a runner", "a drain and a resume of a runner that works", "a resume and a drain of a drained runner"),
+            *("a drain and a resume of a drained runner", "two resumes of a drained runner"),
+        )
+    },
+    **{
+        f"{what} is changed, at the same moment": QUIET
+        for what in ("a key of the same map", "a node's map that is touched", "the number of replicas")
+    },
+}
+
 WAITING = {
     f"while it waits, {what}": outcome
     for what, outcome in {
         "the API server is away for some seconds": QUIET,
         "the API server goes for good": NAMED,
         "the API server answers nothing any more": NAMED,
+        "the API server's address swallows packets from now on": NAMED,
         "the API server answers 503 from now on": NAMED,
         "the client certificate ends": NAMED,
         "the permissions are withdrawn": NAMED,
         "the metrics may not be read any more": QUIET,
         "RabbitMQ is away for some seconds": QUIET,
         "RabbitMQ goes for good": NAMED,
+        "RabbitMQ's address swallows packets from now on": NAMED,
         "a pod is replaced": QUIET,
         "a pod is replaced and the watch has gone silent": QUIET,
         "somebody scales the Deployment": QUIET,
@@ -77,10 +94,12 @@ FROM_THE_START = {
     **{
         what: NOTHING
         for what in (
-            *("a dead host: the port is closed", "a dead host: nothing ever answers", "an expired certificate of the server"),
-            *("a certificate of another address", "a certificate of another authority", "an expired certificate of ours", "a token that nobody knows"),
+            *("a dead host: the port is closed", "a dead host: nothing ever answers", "a dead host: its address swallows packets"),
+            *("an expired certificate of the server", "a certificate of another address", "a certificate of another authority"),
+            *("an expired certificate of ours", "a token that nobody knows"),
             *("the maps may not be listed", "the maps may not be written", "no such namespace", "another cluster than the one that is meant"),
-            *("RabbitMQ without its management", "RabbitMQ is down", "a wrong password of the broker", "no such virtual host"),
+            *("RabbitMQ without its management", "RabbitMQ is down", "RabbitMQ's management: its address swallows packets"),
+            *("RabbitMQ's management never answers", "a wrong password of the broker", "no such virtual host"),
             "a broker's user who may not manage",
         )
     },
@@ -100,6 +119,7 @@ TABLES = {
     "Lasting, at one step": {**LASTING, **CORDON},
     "Beginning while runners are at work": WAITING,
     "The controller is killed": KILLS,
+    "Two controllers at once": TOGETHER,
 }
 
 observed: dict[str, str] = {}

@@ -48,8 +48,8 @@ class Site:
     def broker_proxy(self) -> Proxy:
         return Proxy(lambda: http.client.HTTPConnection("127.0.0.1", self.tenant.rabbitmq.management_port))
 
-    def place(self, name: str) -> Place:
-        self.places.append(Place(self, name))
+    def place(self, name: str, pods: bool = True) -> Place:
+        self.places.append(Place(self, name, pods))
         return self.places[-1]
 
     def ready(self, places: t.Sequence[Place]) -> None:
@@ -57,16 +57,17 @@ class Site:
         until("the runners are up", lambda: all(place.replicas_ready() == REPLICAS for place in places))
 
     def stop(self) -> None:
+        """The ways to the places that there are so far."""
         for place in self.places:
             place.api.stop()
             place.broker.stop()
 
 
 class Place:
-    """One namespace with a runner of two pods, a map that somebody has made, and a broker's user."""
+    """One namespace with a runner of two pods, a map that somebody has made, and a broker's user. Without C(pods) it has them on paper only."""
 
-    def __init__(self, site: Site, name: str) -> None:
-        self.site, self.name = site, name
+    def __init__(self, site: Site, name: str, pods: bool = True) -> None:
+        self.site, self.name, self.pods = site, name, pods
         self.namespace = f"{OURS}{uuid.uuid4().hex[:8]}"
         self.api, self.broker = site.api_proxy(), site.broker_proxy()
         self.user = site.tenant.user(permissions={**ALL, "read": READ})
@@ -83,6 +84,7 @@ class Place:
         container = {"name": RUNNER, "image": "hub:5000/runner:0.14.2", "env": [{"name": key, "value": value} for key, value in env.items()]}
         labels = {"app": RUNNER}
         spec = {"replicas": REPLICAS, "selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": {"containers": [container]}}}
+        spec["paused"] = not self.pods
         body = {"metadata": {"name": RUNNER, "annotations": {"somebody": "else"}}, "spec": spec}
         self.site.admin.request("POST", f"{DEPLOYMENTS}/namespaces/{self.namespace}/deployments", body=body)
 

@@ -69,18 +69,21 @@ CASES = {
     "the API server is away for some seconds": During(lambda place: place.api.down(), lambda place: place.api.up()),
     "the API server goes for good": During(lambda place: place.api.down(), None, f"{UNREACHABLE} ", "unreachable"),
     "the API server answers nothing any more": During(everything(injected.silence), None, UNREACHABLE, "unreachable"),
+    "the API server's address swallows packets from now on": During(lambda place: place.api.swallow(), None, UNREACHABLE, "unreachable"),
     "the API server answers 503 from now on": During(everything(injected.status(503)), None, "was answered with 503", "unreachable"),
     "the client certificate ends": During(everything(injected.status(401)), None, "was answered with 401", "asked"),
     "the permissions are withdrawn": During(everything(injected.as_a_stranger), None, 'User "stranger" cannot', "asked"),
     "the metrics may not be read any more": During(everything(injected.as_a_stranger, "/proxy/metrics"), lambda place: place.heal()),
     "RabbitMQ is away for some seconds": During(lambda place: place.broker.down(), lambda place: place.broker.up()),
     "RabbitMQ goes for good": During(lambda place: place.broker.down(), None, "connection refused, while RabbitMQ itself answers", "asked"),
+    "RabbitMQ's address swallows packets from now on": During(lambda place: place.broker.swallow(), None, "no answer in time", "asked"),
     "a pod is replaced": During(replace_a_pod, None, "", "quiet"),
     "a pod is replaced and the watch has gone silent": During(replace_unheard, lambda place: place.heal()),
     "somebody scales the Deployment": During(scale_by_hand, None, "", "quiet"),
     "the Deployment is deleted": During(take_the_deployment, None, "was deleted while its quiet was awaited", "asked"),
     "the namespace is deleted": During(delete_the_namespace, None, "was deleted while its quiet was awaited", "asked"),
 }
+AWAY_AT_THE_BROKER = [name for name in CASES if name.startswith("RabbitMQ")]
 GONE = ("the Deployment is deleted", "the namespace is deleted")
 
 
@@ -100,13 +103,13 @@ def waits(site: Site) -> dict[str, Seen]:
     messages = []
     for place in everyone:
         place.works(1)
-    for name in ("RabbitMQ is away for some seconds", "RabbitMQ goes for good", "the metrics may not be read any more", *GONE):
+    for name in (*AWAY_AT_THE_BROKER, "the metrics may not be read any more", *GONE):
         messages.append(places[name].holds_a_message())
     task = drain(site, everyone, wait_timeout=WAIT)
     task.until_busy(places)
     for name, during in CASES.items():
         during.begin(places[name])
-    for name in ("RabbitMQ is away for some seconds", "RabbitMQ goes for good"):
+    for name in AWAY_AT_THE_BROKER:
         places[name].works(0)  # only the broker knows that it is at work
     time.sleep(AWAY)
     for name, during in CASES.items():

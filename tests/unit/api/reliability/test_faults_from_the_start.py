@@ -10,15 +10,17 @@ import datetime
 import socket
 import ssl
 import tempfile
+import time
 import typing as t
 
 import hands
 import matrix
 import pytest
+from black_hole import Hole
 from certificates import Authority
 from control_plane import free_ports
 from fault_proxy import Rule
-from injected import as_a_stranger, meanwhile
+from injected import as_a_stranger, meanwhile, silence
 from place import READ, RUNNER, Place, Result, Site, drain, resume
 
 pytestmark = [pytest.mark.apiserver, pytest.mark.rabbitmq]
@@ -39,7 +41,14 @@ def silent_port() -> str:
     return f"https://127.0.0.1:{listener.getsockname()[1]}"
 
 
-SILENT: list[socket.socket] = []
+SILENT: list[socket.socket | Hole] = []
+
+
+def swallowed() -> str:
+    """An address from which nothing comes back."""
+    hole = Hole()
+    SILENT.append(hole)
+    return hole.address
 
 
 def through(place: Place, **changes: t.Any) -> Result:
@@ -74,6 +83,11 @@ def without_management(place: Place) -> Result:
     return place.entry()
 
 
+def unanswered(place: Place) -> Result:
+    place.broker.rules = [Rule(silence)]
+    return place.entry()
+
+
 def without_rabbitmq(place: Place) -> Result:
     (port,) = free_ports(1)
     return place.entry(url=f"http://127.0.0.1:{port}", vhost=place.site.tenant.vhost, runner_username=place.user)
@@ -92,6 +106,9 @@ NO_RUNNER = "There is no runner with the label app=studioml-go-runner in namespa
 CASES = {
     "a dead host: the port is closed": Case(closed, "connection refused. Check that the API server runs"),
     "a dead host: nothing ever answers": Case(lambda place: through(place, server=silent_port()), "no answer in time. Check that the API server runs"),
+    "a dead host: its address swallows packets": Case(
+        lambda place: through(place, server=f"https://{swallowed()}"), "no answer in time. Check that the API server runs"
+    ),
     "an expired certificate of the server": Case(lambda place: showing(place, ["127.0.0.1"], ENDED), "The API server's certificate has expired"),
     "a certificate of another address": Case(lambda place: showing(place, ["192.0.2.1"]), "It is not valid for this address"),
     "a certificate of another authority": Case(lambda place: through(place, authority=Authority("other")), "It is signed by another authority"),
@@ -103,6 +120,8 @@ CASES = {
     "another cluster than the one that is meant": Case(lambda place: {**place.entry(), "cluster_id": "x"}, "leads to another cluster than the one"),
     "RabbitMQ without its management": Case(without_management, "connection refused, while RabbitMQ itself answers. Its management plug-in must be on"),
     "RabbitMQ is down": Case(without_rabbitmq, "connection refused. Check that RabbitMQ runs"),
+    "RabbitMQ's management: its address swallows packets": Case(lambda place: place.entry(url=f"http://{swallowed()}"), "no answer in time"),
+    "RabbitMQ's management never answers": Case(unanswered, "no answer in time"),
     "a wrong password of the broker": Case(lambda place: place.entry(password="wrong"), "Check username and password of the broker (administrator)"),
     "no such virtual host": Case(lambda place: place.entry(vhost="nowhere"), "has no virtual host nowhere"),
 }
@@ -148,6 +167,19 @@ def test_the_others_are_done(site: Site, start: dict[str, Seen]) -> None:
     assert all(place.is_drained() for place in healthy)
     assert {entry["verdict"] for entry in resume(site, healthy).done().values()} == {"running"}
     assert [place.snapshot() for place in healthy] == [place.before for place in healthy]
+
+
+def test_how_long_they_are_waited_for(site: Site) -> None:
+    """For a connection as long as C(connect_timeout) says, for reading and writing as long as C(target_timeout): not as long as one request may take."""
+    api, broker, silent = (site.place(f"long {number}", pods=False) for number in range(3))
+    entries = [through(api, server=f"https://{swallowed()}"), broker.entry(url=f"http://{swallowed()}"), silent.entry()]
+    silent.api.rules = [Rule(silence)]
+    begun = time.monotonic()
+    seen = drain(site, entries, request_timeout=100, connect_timeout=1, target_timeout=3).done()
+    assert time.monotonic() - begun < 60
+    assert [seen[place.name]["failed"] and "no answer in time" in seen[place.name]["msg"] for place in (api, broker, silent)] == [True] * 3, seen
+    assert "target_timeout (3 s) is over." in seen[silent.name]["hint"]
+    assert not any(place.wrote() for place in (api, broker, silent))
 
 
 def test_somebody_else_writes_to_the_map_in_between(site: Site) -> None:
@@ -196,16 +228,15 @@ def test_a_user_of_the_broker_who_may_not_manage_it(site: Site) -> None:
 
 
 def test_half_of_fifty_are_dead(site: Site) -> None:
-    alive = [site.place(f"alive {number}") for number in range(25)]
+    alive = [site.place(f"alive {number}", pods=False) for number in range(25)]
     dead: list[Result] = []
     for number, port in enumerate(free_ports(25)):
         server = silent_port() if number % 2 else f"https://127.0.0.1:{port}"
         path = site.plane.kubeconfig(f"dead-{number}-{port}", server=server)
         dead.append({"name": f"dead {number}", "kubeconfig": str(path)})
-    site.ready(alive)
     mixed = [one for pair in zip(alive, dead, strict=True) for one in pair]
-    for state, verdict in ((drain, "quiet"), (resume, "running")):
-        task = state(site, mixed)
+    for state, verdict in ((drain, "quiet"), (resume, "asked")):
+        task = state(site, mixed, wait=False)
         entries = task.done()
         assert list(entries) == [one.name if isinstance(one, Place) else one["name"] for one in mixed]
         assert {entries[place.name]["verdict"] for place in alive} == {verdict}

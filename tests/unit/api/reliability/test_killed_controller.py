@@ -6,18 +6,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pathlib
 import signal
-import subprocess
-import sys
 import threading
 import typing as t
 
 import matrix
 import pytest
 from fault_proxy import Exchange, Rule
+from forks import Forks
 from place import Place, Site, drain, parameters, resume, until
 
 pytestmark = [pytest.mark.apiserver, pytest.mark.rabbitmq]
@@ -34,12 +32,12 @@ class Killer:
         self.pid = 0
         self.dead = threading.Event()
         self.last = ""
-        self._lock = threading.Lock()
+        self.lock = threading.Lock()
         for proxy in (place.api, place.broker):
             proxy.rules = [Rule(self.pass_on)]
 
     def pass_on(self, exchange: Exchange) -> bool:
-        with self._lock:
+        with self.lock:
             self.seen += 1
             now = self.seen == self.number
         if self.dead.is_set():
@@ -58,16 +56,7 @@ class Controllers:
     """Starts controllers, several at a time, and waits until each is dead or done."""
 
     def __init__(self, directory: pathlib.Path) -> None:
-        self.directory = directory
-        program = [sys.executable, str(pathlib.Path(__file__).with_name("controller.py"))]
-        self.server = subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self._lock = threading.Lock()
-
-    def stop(self) -> None:
-        assert self.server.stdin and self.server.stdout
-        self.server.stdin.close()
-        self.server.wait(10)
-        self.server.stdout.close()
+        self.directory, self.forks = directory, Forks()
 
     def kill_at_each(self, site: Site, places: list[Place], state: str) -> list[str]:
         """One controller for each place; the n-th is killed at its n-th request. What they were doing."""
@@ -92,12 +81,8 @@ class Controllers:
         killer = Killer(place, number)
         outcome = self.directory / f"{place.namespace}-{state}.json"
         more = {"enforce": "scale"} if state != "Running" else {}
-        job = {"parameters": parameters(site, [place], state, **more), "outcome": str(outcome)}
-        with self._lock, killer._lock:  # it is not counted before its number is known
-            assert self.server.stdin and self.server.stdout
-            self.server.stdin.write(json.dumps(job) + "\n")
-            self.server.stdin.flush()
-            killer.pid = int(self.server.stdout.readline())
+        with killer.lock:  # it is not counted before its number is known
+            killer.pid = self.forks.start(parameters(site, [place], state, **more), outcome)
         until(f"the controller of {place.name} is dead or done", lambda: killer.dead.is_set() or outcome.exists())
         return killer.last
 
@@ -106,7 +91,7 @@ class Controllers:
 def controllers(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Controllers]:
     made = Controllers(tmp_path_factory.mktemp("controllers"))
     yield made
-    made.stop()
+    made.forks.stop()
 
 
 @pytest.fixture(scope="module")
