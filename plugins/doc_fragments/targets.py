@@ -29,7 +29,9 @@ options:
     type: int
     default: 64
   target_timeout:
-    description: With O(targets), seconds that reading and writing at one target may take in all. Waiting for runners is not part of it.
+    description:
+      - With O(targets), seconds that reading and writing the maps, or looking, at one target may take in all.
+      - Waiting for runners is not part of it. What comes beside the maps (pods, Deployments, the broker) has O(request_timeout) for each request.
     type: float
     default: 60
   batch:
