@@ -18,9 +18,13 @@ KINDS: dict[str, tuple[str, str, bool]] = {
     "Service": ("v1", "services", True),
     "Pod": ("v1", "pods", True),
     "Event": ("v1", "events", True),
+    "PersistentVolumeClaim": ("v1", "persistentvolumeclaims", True),
+    "PersistentVolume": ("v1", "persistentvolumes", False),
+    "StorageClass": ("storage.k8s.io/v1", "storageclasses", False),
     "Role": ("rbac.authorization.k8s.io/v1", "roles", True),
     "RoleBinding": ("rbac.authorization.k8s.io/v1", "rolebindings", True),
     "Deployment": ("apps/v1", "deployments", True),
+    "DaemonSet": ("apps/v1", "daemonsets", True),
     "Job": ("batch/v1", "jobs", True),
 }
 

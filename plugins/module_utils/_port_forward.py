@@ -9,11 +9,8 @@ The kubelet speaks C(v4.channel.k8s.io): each frame begins with its channel, dat
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import http.client
-import io
-import os
 import select
 import socket
 import ssl
@@ -21,16 +18,16 @@ import threading
 import typing as t
 
 from ansible_collections.studioml.fleet.plugins.module_utils import _websocket as websocket
-from ansible_collections.studioml.fleet.plugins.module_utils._api_errors import ApiError, denied, transport
+from ansible_collections.studioml.fleet.plugins.module_utils._api_errors import ApiError
 from ansible_collections.studioml.fleet.plugins.module_utils._connection import Connection
 from ansible_collections.studioml.fleet.plugins.module_utils._errors import FleetError
 from ansible_collections.studioml.fleet.plugins.module_utils._kinds import path
 from ansible_collections.studioml.fleet.plugins.module_utils._kubeconfig import Target
-from ansible_collections.studioml.fleet.plugins.module_utils._rest import BLOCK, Api, _status
+from ansible_collections.studioml.fleet.plugins.module_utils._rest import BLOCK, Api
+from ansible_collections.studioml.fleet.plugins.module_utils._upgrade import upgraded
 
 PROTOCOL = "v4.channel.k8s.io"
 DATA, ERROR = 0, 1
-HEAD_LIMIT = 65536
 # a pod's name and the port of its container
 Choose = t.Callable[[], t.Tuple[str, int]]
 
@@ -104,49 +101,17 @@ class Forward:
 
     def _upgrade(self) -> None:
         url = self.api.url(f"{path('Pod', self.namespace, self.pod)}/portforward", {"ports": self.port})
-        what = f"GET {url.partition('?')[0]}"
-        nonce = base64.b64encode(os.urandom(16)).decode("ascii")
-        wanted = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": nonce}
-        kept = {name: value for name, value in self.api.headers().items() if name not in ("Accept", "Content-Type")}
-        headers = {**kept, **wanted, "Sec-WebSocket-Protocol": PROTOCOL, "Host": f"{self._connection.host}:{self._connection.port}"}
         try:
-            self._connection.limit(self.api.connect_timeout)
-            self._connection.connect()
-            self._connection.limit(self.api.request_timeout)
-            lines = [f"GET {url} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
-            self._connection.sock.sendall("\r\n".join(lines).encode("latin-1"))
-            status, answer, content = self._answer()
-        except (OSError, ValueError, IndexError, http.client.HTTPException) as error:
-            raise transport(error, self.api.target, what) from None
-        if status == 403:
+            chosen = upgraded(self.api, self._connection, url, [PROTOCOL], self.namespace)
+        except ApiError as error:
+            if error.status != 403:
+                raise
             words = f"The kubeconfig's user may not forward ports of pods in namespace {self.namespace}, which is the way to a broker in the cluster."
             advice = "Grant get and create on pods/portforward by a Role and RoleBinding, or use broker: via: direct."
-            raise ApiError(words, advice, status, _status(content))
-        if status != 101:
-            raise denied(status, _status(content), self.api.target, what, self.namespace)
-        if answer.get("Sec-WebSocket-Protocol") != PROTOCOL:
-            raise FleetError(f"{what} was not answered in the protocol {PROTOCOL}.", "The cluster forwards ports in another way: use broker: via: direct.")
-
-    def _answer(self) -> tuple[int, http.client.HTTPMessage, bytes]:
-        """Read no further than the head of a success: what follows is the WebSocket's."""
-        head = bytearray()
-        while not head.endswith(b"\r\n\r\n"):
-            head += self._read(1)
-            if len(head) > HEAD_LIMIT:
-                raise ValueError("the answer has no end")
-        line, _end, fields = bytes(head).partition(b"\r\n")
-        headers = http.client.parse_headers(io.BytesIO(fields))
-        status = int(line.split()[1])
-        return status, headers, b"" if status == 101 else self._read(int(headers.get("Content-Length") or 0))
-
-    def _read(self, size: int) -> bytes:
-        content = bytearray()
-        while len(content) < size:
-            block = self._connection.sock.recv(size - len(content))
-            if not block:
-                raise ConnectionResetError("closed during the upgrade")
-            content += block
-        return bytes(content)
+            raise ApiError(words, advice, error.status, error.answer) from None
+        if not chosen:
+            words = f"GET {url.partition('?')[0]} was not answered in the protocol {PROTOCOL}."
+            raise FleetError(words, "The cluster forwards ports in another way: use broker: via: direct.")
 
     def _carry(self, far: socket.socket) -> None:
         tunnel = self._connection.sock

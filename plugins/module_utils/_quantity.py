@@ -49,3 +49,13 @@ def _decimal(number: Fraction) -> str:
         if scaled.denominator == 1:
             return f"{scaled.numerator}{suffix}"
     return str(float(number))
+
+
+def amount(value: t.Any) -> Fraction:
+    """The number that a quantity stands for."""
+    text = str(value).strip()
+    form = _FORM.fullmatch(text)
+    if not form:
+        return Fraction(text)
+    number, suffix = Fraction(form.group(1)), form.group(2)
+    return number * 1024 ** (_BINARY.index(suffix) + 1) if suffix in _BINARY else number * Fraction(10) ** _DECIMAL[suffix]

@@ -81,7 +81,8 @@ class ControllerDoor(ActionBase):
     def report(self, line: str) -> None:
         """Progress of something that takes long, shown while it lasts, in a terminal and in the log of a job."""
         host = self._task_vars.get("inventory_hostname", "")
-        self._display.display(line if self._task.args.get("targets") is not None else f"{host}: {line}")
+        lines = line if self._task.args.get("targets") is not None else "\n".join(f"{host}: {one}" for one in line.split("\n"))
+        self._display.display(lines)
 
     def given(self, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         """The task's arguments, completed from the host's variables: so an ad hoc command finds the cluster of each host."""

@@ -21,11 +21,13 @@ import ansible.release
 import clients
 import counts
 import idle
+import jobs
+import memory
 import plays
 from table import markdown
 from world import World
 
-ALL = {"plays": plays, "clients": clients, "counts": counts, "idle": idle}
+ALL = {"plays": plays, "clients": clients, "counts": counts, "idle": idle, "jobs": jobs, "memory": memory}
 BEGIN, END = "<!-- measured -->", "<!-- end of what was measured -->"
 
 

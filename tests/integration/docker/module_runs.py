@@ -40,10 +40,10 @@ class Hosts:
         program = [sys.executable, CLONE / "tests/sandbox/sandbox.py", *arguments, "--name", self.instance]
         return subprocess.run(program, env=self.environment, stdout=subprocess.PIPE, text=True, timeout=1800, check=True).stdout
 
-    def module(self, host: str, name: str, /, check: bool = False, **arguments: t.Any) -> Result:
+    def module(self, host: str, what: str, /, check: bool = False, **arguments: t.Any) -> Result:
         """Run a module; returns its result, whether it failed or not."""
         program = pathlib.Path(sys.executable).with_name("ansible")
-        command = [program, host, "-i", CLONE / "inventory/sandbox", "-m", f"studioml.fleet.{name}", "--diff"]
+        command = [program, host, "-i", CLONE / "inventory/sandbox", "-m", f"studioml.fleet.{what}", "--diff"]
         command += ["-a", json.dumps(arguments)] if arguments else []
         command += ["--check"] if check else []
         with tempfile.TemporaryDirectory() as folder:
@@ -53,33 +53,33 @@ class Hosts:
             assert answer.exists(), done.stdout
             return json.loads(answer.read_text(encoding="utf-8"))
 
-    def passes(self, host: str, name: str, /, check: bool = False, **arguments: t.Any) -> Result:
+    def passes(self, host: str, what: str, /, check: bool = False, **arguments: t.Any) -> Result:
         """Run a module that must not fail."""
-        result = self.module(host, name, check, **arguments)
+        result = self.module(host, what, check, **arguments)
         assert not result.get("failed"), result["msg"]
         return result
 
-    def fails(self, host: str, name: str, /, check: bool = False, **arguments: t.Any) -> Result:
+    def fails(self, host: str, what: str, /, check: bool = False, **arguments: t.Any) -> Result:
         """Run a module that must fail with one clear message."""
-        result = self.module(host, name, check, **arguments)
+        result = self.module(host, what, check, **arguments)
         assert result.get("failed"), result
         assert "Traceback" not in json.dumps(result) and "\n" not in result["msg"]
         return result
 
-    def four_beats(self, host: str, name: str, state: str, **arguments: t.Any) -> Result:
+    def four_beats(self, host: str, what: str, state: str, /, **arguments: t.Any) -> Result:
         """Check, real, check, real: check tells what real does and changes nothing, and the second time there is nothing to do.
 
         :param state: a shell script that prints everything that must not change in check mode.
         """
         before = self.on(host, state)
-        predicted = self.passes(host, name, check=True, **arguments)
+        predicted = self.passes(host, what, check=True, **arguments)
         assert self.on(host, state) == before, "check mode changed something"
-        real = self.passes(host, name, **arguments)
+        real = self.passes(host, what, **arguments)
         assert predicted["changed"] and real["changed"]
         assert predicted.get("diff") == real.get("diff")
         after = self.on(host, state)
-        assert not self.passes(host, name, check=True, **arguments)["changed"]
-        assert not self.passes(host, name, **arguments)["changed"]
+        assert not self.passes(host, what, check=True, **arguments)["changed"]
+        assert not self.passes(host, what, **arguments)["changed"]
         assert self.on(host, state) == after, "the second run changed something"
         return real
 
