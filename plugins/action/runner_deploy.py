@@ -6,10 +6,14 @@
 
 from __future__ import annotations
 
+import typing as t
+
 from ansible_collections.studioml.fleet.plugins.modules.runner_deploy import ARGUMENTS, perform
 from ansible_collections.studioml.fleet.plugins.plugin_utils._controller_door import ControllerDoor
 
 
 class ActionModule(ControllerDoor):
     ARGUMENTS = ARGUMENTS
-    perform = staticmethod(perform)
+
+    def perform(self, params: dict[str, t.Any], check: bool) -> dict[str, t.Any]:
+        return perform(params, check, self.report)

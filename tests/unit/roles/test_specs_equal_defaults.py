@@ -13,7 +13,7 @@ ROLES = sorted(path for path in (pathlib.Path(__file__).resolve().parents[3] / "
 SHAPE = ["README.md", "defaults/main.yml", "meta/argument_specs.yml", "meta/main.yml", "tasks/main.yml", "tasks/preflight.yml"]
 
 # What a role registers for the plays after it, and keys of results; everything else public is an argument.
-RESULTS = {"docker_found", "gpu_found", "runner_found", "gpu_allocatable"}
+RESULTS = {"docker_found", "experiment_found", "submission_found", "gpu_found", "runner_found", "gpu_allocatable"}
 
 
 def read(path: pathlib.Path) -> t.Any:
@@ -55,5 +55,5 @@ def test_tasks_use_only_known_variables(role: pathlib.Path) -> None:
 
 
 def test_every_default_is_used(role: pathlib.Path) -> None:
-    text = "".join(path.read_text(encoding="utf-8") for path in sorted((role / "tasks").glob("*.yml")))
+    text = "".join(path.read_text(encoding="utf-8") for folder in ("tasks", "vars") for path in sorted((role / folder).glob("*.yml")))
     assert not [name for name in read(role / "defaults/main.yml") if not re.search(rf"\b{name}\b", text)]
