@@ -142,6 +142,12 @@ def read_cluster_id(api: Api) -> str:
     return str(api.request("GET", path("Namespace", name="kube-system"))["metadata"]["uid"])
 
 
+def over_all(wanted: dict[str, t.Any], first: dict[str, t.Any], last: dict[str, t.Any]) -> Outcome:
+    """One change for several writes to an object: from what it was before the first of them to what it is after the last."""
+    before, after = _shown(first, wanted, owned_by(first)), _shown(last, wanted, owned_by(last))
+    return Outcome(wanted, "changed", masked(before), masked(after, before), last)
+
+
 def diff_of(outcomes: t.Sequence[Outcome]) -> dict[str, t.Any]:
     """The standard diff, with one entry for each object that changes."""
     changed = [outcome for outcome in outcomes if outcome.changed]

@@ -63,11 +63,12 @@ def problem_of(pod: dict[str, t.Any]) -> Problem | None:
 def problem_of_deployment(deployment: dict[str, t.Any]) -> Problem | None:
     """What the Deployment's controller says: it could not make pods, or gave up."""
     name, status = deployment["metadata"]["name"], deployment.get("status") or {}
-    if status.get("observedGeneration", 0) < deployment["metadata"].get("generation", 1):
+    generation = deployment["metadata"].get("generation", 1)
+    if status.get("observedGeneration", generation) < generation:  # a Job's does not say
         return None  # it speaks of a former version
     for condition in status.get("conditions") or []:
         kind, value = condition.get("type"), condition.get("status")
-        if (kind == "ReplicaFailure" and value == "True") or (kind == "Progressing" and value == "False"):
+        if (kind in ("ReplicaFailure", "Failed") and value == "True") or (kind == "Progressing" and value == "False"):
             return Problem(name, condition.get("reason") or kind, condition.get("message") or "")
     return None
 

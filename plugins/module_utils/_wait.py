@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Follow a Deployment by watch until it is rolled out, or until it is clear that it will not be; then say why."""
+"""Follow a Deployment, a DaemonSet or a Job by watch until it is rolled out, or until it is clear that it will not be; then say why."""
 
 from __future__ import annotations
 
@@ -36,6 +36,7 @@ class _View:
     """What the watches have told so far."""
 
     deployment: Thing
+    kind: str = "Deployment"
     pods: dict[str, Thing] = field(default_factory=dict)
     since: dict[tuple[str, str], float] = field(default_factory=dict)
 
@@ -49,28 +50,34 @@ class _View:
         return [pod for pod in alive if _annotation(pod) == self.template]
 
 
-def is_rolled_out(deployment: Thing) -> bool:
-    """Whether all replicas are of the newest template and available, and none is left over."""
+def is_rolled_out(deployment: Thing, kind: str = "Deployment") -> bool:
+    """Whether all replicas are of the newest template and available, and none is left over. A Job: whether its pods have begun, or it is complete."""
     status, wanted = deployment.get("status") or {}, deployment["spec"].get("replicas", 1)
+    if kind == "Job":
+        complete = any(one.get("type") == "Complete" and one.get("status") == "True" for one in status.get("conditions") or [])
+        return complete or status.get("ready", 0) >= deployment["spec"].get("parallelism", 1)
     if status.get("observedGeneration", 0) < deployment["metadata"].get("generation", 1):
         return False
+    if kind == "DaemonSet":
+        wanted = status.get("desiredNumberScheduled", 0)
+        return all(status.get(count, 0) == wanted for count in ("currentNumberScheduled", "updatedNumberScheduled", "numberAvailable"))
     return all(status.get(count, 0) == wanted for count in ("replicas", "updatedReplicas", "availableReplicas"))
 
 
-def rollout(api: Api, deployment: Thing, patience: Patience, secrets: t.Iterable[str] = ()) -> list[Thing]:
-    """The pods of the Deployment once it is rolled out; FleetError with the cause when it fails or time is up."""
+def rollout(api: Api, deployment: Thing, patience: Patience, secrets: t.Iterable[str] = (), kind: str = "Deployment") -> list[Thing]:
+    """The pods of the Deployment (or other C(kind)) once it is rolled out; FleetError with the cause when it fails or time is up."""
     deadline = time.monotonic() + patience.timeout
     name, namespace = deployment["metadata"]["name"], deployment["metadata"]["namespace"]
     labels = ",".join(f"{key}={value}" for key, value in sorted(deployment["spec"]["selector"]["matchLabels"].items()))
     inbox: queue.Queue[tuple[str, t.Any]] = queue.Queue()
     watches = {
-        "deployment": Watch(api, path("Deployment", namespace), {"fieldSelector": f"metadata.name={name}"}, deadline, namespace),
+        "workload": Watch(api, path(kind, namespace), {"fieldSelector": f"metadata.name={name}"}, deadline, namespace),
         "pods": Watch(api, path("Pod", namespace), {"labelSelector": labels}, deadline, namespace),
     }
     threads = [threading.Thread(target=_follow, args=(kind, watch, inbox), daemon=True) for kind, watch in watches.items()]
     for thread in threads:
         thread.start()
-    view = _View(deployment)
+    view = _View(deployment, kind)
     try:
         _until_done(view, inbox, deadline, patience)
         return sorted(view.current(), key=lambda pod: pod["metadata"]["name"])
@@ -101,7 +108,7 @@ def _follow(kind: str, watch: Watch, inbox: queue.Queue[tuple[str, t.Any]]) -> N
 def _until_done(view: _View, inbox: queue.Queue[tuple[str, t.Any]], deadline: float, patience: Patience) -> None:
     listed: set[str] = set()
     while True:
-        if listed == {"deployment", "pods"} and is_rolled_out(view.deployment):
+        if listed == {"workload", "pods"} and is_rolled_out(view.deployment, view.kind):
             return
         now = time.monotonic()
         due = _next_due(view, patience, now)
@@ -130,7 +137,7 @@ def _take(view: _View, kind: str, event: Event) -> None:
         return
     if event.type == "DELETED" or not event.objects:
         raise FleetError(
-            f"Deployment {view.deployment['metadata']['name']} was deleted while its rollout was awaited.", "Find out who deletes it, and run again."
+            f"{view.kind} {view.deployment['metadata']['name']} was deleted while its rollout was awaited.", "Find out who deletes it, and run again."
         )
     view.deployment = event.objects[0]
 
@@ -167,8 +174,8 @@ def _with_cause(
     api: Api, view: _View, failed: _Failed, namespace: str, patience: Patience, watches: t.Iterable[Watch], secrets: t.Iterable[str]
 ) -> FleetError:
     name, status = view.deployment["metadata"]["name"], view.deployment.get("status") or {}
-    ready = f"{status.get('availableReplicas', 0)} of {view.deployment['spec'].get('replicas', 1)} pods available"
-    message = f"Deployment {name} in namespace {namespace} was applied, but is not rolled out ({ready})"
+    ready = _counted(status, view.deployment["spec"], view.kind)
+    message = f"{view.kind} {name} in namespace {namespace} was applied, but is not rolled out ({ready})"
     message += f" after {patience.timeout:g} s." if failed.timed_out else "."
     pods = [pod["metadata"]["name"] for pod in view.current()]
     facts: dict[str, t.Any] = {"rollout": {"ready": False, "pods": pods, "conditions": conditions(view.deployment)}}
@@ -184,6 +191,14 @@ def _with_cause(
     cause, advice, more = explain(api, namespace, waiting_for, unfinished[0] if unfinished else None, secrets)
     hint = advice + " Give it more time with wait_timeout if it only is slow (a large image)." if unfinished else "Does the cluster's controller manager run?"
     return FleetError(f"{message} {cause}.", hint, **facts, **more)
+
+
+def _counted(status: Thing, spec: Thing, kind: str) -> str:
+    if kind == "DaemonSet":
+        return f"{status.get('numberAvailable', 0)} of {status.get('desiredNumberScheduled', 0)} pods available"
+    if kind == "Job":
+        return f"{status.get('ready', 0)} of {spec.get('parallelism', 1)} pods ready"
+    return f"{status.get('availableReplicas', 0)} of {spec.get('replicas', 1)} pods available"
 
 
 def conditions(deployment: Thing) -> list[dict[str, str]]:

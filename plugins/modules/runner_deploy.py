@@ -19,6 +19,8 @@ description:
   - The pods are replaced when their environment changes. With GPUs the old pod ends before the new one starts, since a host's GPUs cannot serve both.
 extends_documentation_fragment:
   - studioml.fleet.kubernetes
+  - studioml.fleet.runner
+  - studioml.fleet.broker
   - studioml.fleet.attributes
   - studioml.fleet.attributes.controller
 attributes:
@@ -36,123 +38,23 @@ attributes:
 options:
   state:
     description:
-      - V(absent) removes what this module has made, the namespace excepted. What runs in the pods is lost then; drain first.
+      - >-
+        V(absent) removes what this module has made, the namespace, claims and mounted Secrets excepted (see O(remove_data)), and what other runners of the
+        namespace use. What runs in the pods is lost then; drain first.
+      - V(rolled_back) brings back the version that was up before the last change, with its environment. A second time it changes nothing.
     type: str
-    choices: [present, absent]
+    choices: [present, absent, rolled_back]
     default: present
-  name:
-    description: Name of the runner; the Deployment is called C(<name>-deployment), and its pods carry the label C(app=<name>).
-    type: str
-    default: studioml-go-runner
   create_namespace:
     description: Whether to make the namespace if it does not exist. Needs the permission to read namespaces.
     type: bool
     default: true
-  image:
-    description: Image of the runner. Required for O(state=present).
-    type: str
-  image_pull_policy:
-    description: When the node pulls the image.
-    type: str
-    choices: [Always, IfNotPresent, Never]
-    default: IfNotPresent
-  image_pull_secrets:
-    description: Names of Secrets of the namespace with credentials for the registry.
-    type: list
-    elements: str
-    default: []
-  replicas:
-    description: Number of pods.
-    type: int
-    default: 1
-  gpus:
-    description: GPUs for each pod; 0 for a runner on the CPU, which also needs C(CPU_ONLY=true) in O(env) where its image is built for GPUs.
-    type: int
-    default: 0
-  gpu_resource:
-    description: Name under which the nodes offer GPUs.
-    type: str
-    default: nvidia.com/gpu
-  resources:
-    description: CPU, memory and other resources for each pod, as Kubernetes writes them. GPUs are given by O(gpus).
-    type: dict
-    suboptions:
-      limits:
-        description: What a pod can have at most.
-        type: dict
-      requests:
-        description: What a pod is sure to have.
-        type: dict
-  env:
-    description:
-      - The runner's environment. Becomes the ConfigMap O(env_configmap); keys that others have put there are kept.
-      - A URL with a password in it is refused; it belongs in O(secret_env).
-    type: dict
-    default: {}
-  env_configmap:
-    description: Name of the ConfigMap for O(env).
-    type: str
-    default: studioml-env
-  secret_env:
-    description: Environment that nobody else may see, such as C(AMQP_URL) with its password. Becomes the Secret O(env_secret), and no result or diff shows it.
-    type: dict
-    default: {}
-  env_secret:
-    description: Name of the Secret for O(secret_env).
-    type: str
-    default: studioml-env-secret
-  service_account:
-    description: Name of the runner's ServiceAccount.
-    type: str
-    default: studioml-account
-  node_name:
-    description: Run on this node only.
-    type: str
-  node_selector:
-    description: Run on nodes with these labels only. Linux is asked for in any case.
-    type: dict
-    default: {}
-  tolerations:
-    description: Taints that do not keep the pods away.
-    type: list
-    elements: dict
-    default: []
-    suboptions:
-      key:
-        description: Key of the taint.
-        type: str
-      operator:
-        description: How the value is compared.
-        type: str
-        choices: [Exists, Equal]
-      value:
-        description: Value of the taint.
-        type: str
-      effect:
-        description: Effect of the taint; every one if not given.
-        type: str
-        choices: [NoSchedule, PreferNoSchedule, NoExecute]
-      tolerationSeconds:
-        description: How long V(NoExecute) is tolerated.
-        type: int
-  runtime_class:
-    description: RuntimeClass of the pods, such as V(nvidia).
-    type: str
-  state_configmap:
-    description: Name of the global state map.
-    type: str
-    default: studioml-go-runner
-  initial_state:
-    description: State that is written when the state map is made. A map that exists is never touched; see M(studioml.fleet.runner_state).
-    type: str
-    choices: [Running, DrainAndSuspend, DrainAndTerminate]
-    default: Running
   force_conflicts:
     description: Take over fields that another manager owns.
     type: bool
     default: false
   wait:
-    description: Wait until all pods are of the newest version and have run for 5 seconds. Nothing is awaited in check mode.
+    description: Wait until all pods are of the newest version and have run for 5 seconds (of a Job, until they run). Nothing is awaited in check mode.
     type: bool
     default: true
   wait_timeout:
@@ -195,6 +97,31 @@ EXAMPLES = r"""
     env: {CPU_ONLY: true}
     initial_state: DrainAndSuspend
 
+- name: Two groups of runners on one cluster, each with its queues and GPUs
+  studioml.fleet.runner_deploy:
+    kubeconfig: /etc/fleet/cluster.yaml
+    group: "{{ item.group }}"
+    profile: google
+    image: hub:5000/studioml/runner:0.14.2
+    gpu_product: "{{ item.product }}"
+    env: {QUEUE_MATCH: "^rmq_{{ item.group }}_.*$"}
+    secret_env: {AMQP_URL: "{{ vault_amqp_url }}"}
+    cache: {size: 10Gi}
+  loop:
+    - {group: a100, product: NVIDIA-A100-SXM4-40GB}
+    - {group: t4, product: Tesla-T4}
+
+- name: A new version when the running work is done, and the former one if it does not come up
+  studioml.fleet.runner_deploy:
+    kubeconfig: /etc/fleet/gpu1.yaml
+    image: hub:5000/studioml/runner:0.14.3
+    gpus: 1
+    drain_first: true
+    rollback_on_failure: true
+
+- name: Back to the version before
+  studioml.fleet.runner_deploy: {kubeconfig: /etc/fleet/gpu1.yaml, state: rolled_back}
+
 - name: Remove it
   studioml.fleet.runner_deploy: {kubeconfig: /etc/fleet/cpu1.yaml, state: absent}
 """
@@ -229,6 +156,22 @@ namespace:
   returned: success
   type: str
   sample: studioml
+kept:
+  description: Claims and Secrets that stay, since O(remove_data) is not set.
+  returned: with O(state=absent)
+  type: list
+  elements: str
+  sample: [PersistentVolumeClaim/studioml/runner-cache]
+drain:
+  description: The drain before the change; C(verdict), C(reason), C(waited) and C(enforced) as M(studioml.fleet.runner_state) returns them.
+  returned: when O(drain_first) had something to drain
+  type: dict
+  sample: {verdict: quiet, reason: "No experiment runs, and the broker waits for no message.", waited: 1.2, enforced: []}
+rolled_back:
+  description: Whether the former version was brought back after a failure.
+  returned: when the rollout fails and O(rollback_on_failure) has brought it back
+  type: bool
+  sample: true
 rollout:
   description: State of the rollout.
   returned: success
@@ -285,41 +228,13 @@ cause:
 
 import typing as t
 
-from ansible_collections.studioml.fleet.plugins.module_utils import _contract, _deploy, _door
+from ansible_collections.studioml.fleet.plugins.module_utils import _deploy, _door, _runner_options
 
-_NAMES = {
-    "name": _contract.RUNNER,
-    "env_configmap": _contract.ENV_CONFIGMAP,
-    "env_secret": _contract.ENV_SECRET,
-    "service_account": _contract.SERVICE_ACCOUNT,
-    "state_configmap": _contract.RUNNER,
-}
-_TOLERATION = {
-    "key": {"type": "str", "no_log": False},
-    "operator": {"type": "str", "choices": ["Exists", "Equal"]},
-    "value": {"type": "str"},
-    "effect": {"type": "str", "choices": ["NoSchedule", "PreferNoSchedule", "NoExecute"]},
-    "tolerationSeconds": {"type": "int"},
-}
 ARGUMENTS: dict[str, dict[str, t.Any]] = {
     **_door.CONNECTION,
-    **{option: {"type": "str", "default": name, "no_log": False} for option, name in _NAMES.items()},
-    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    **_runner_options.ARGUMENTS,
+    "state": {"type": "str", "choices": ["present", "absent", "rolled_back"], "default": "present"},
     "create_namespace": {"type": "bool", "default": True},
-    "image": {"type": "str"},
-    "image_pull_policy": {"type": "str", "choices": ["Always", "IfNotPresent", "Never"], "default": "IfNotPresent"},
-    "image_pull_secrets": {"type": "list", "elements": "str", "default": [], "no_log": False},
-    "replicas": {"type": "int", "default": 1},
-    "gpus": {"type": "int", "default": 0},
-    "gpu_resource": {"type": "str", "default": "nvidia.com/gpu"},
-    "resources": {"type": "dict", "options": {"limits": {"type": "dict"}, "requests": {"type": "dict"}}},
-    "env": {"type": "dict", "default": {}},
-    "secret_env": {"type": "dict", "default": {}, "no_log": True},
-    "node_name": {"type": "str"},
-    "node_selector": {"type": "dict", "default": {}},
-    "tolerations": {"type": "list", "elements": "dict", "default": [], "options": _TOLERATION},
-    "runtime_class": {"type": "str"},
-    "initial_state": {"type": "str", "choices": list(_contract.STATES), "default": "Running"},
     "force_conflicts": {"type": "bool", "default": False},
     "wait": {"type": "bool", "default": True},
     "wait_timeout": {"type": "float", "default": 300},
@@ -328,14 +243,12 @@ ARGUMENTS: dict[str, dict[str, t.Any]] = {
 }
 
 
-def perform(params: dict[str, t.Any], check: bool) -> dict[str, t.Any]:
+def perform(params: dict[str, t.Any], check: bool, report: t.Callable[[str], None] | None = None) -> dict[str, t.Any]:
     target, warnings = _door.target_if_there(params, check and params["state"] == "present")
-    if target is None:
-        runner = _deploy.runner_of(params, params.get("namespace") or "default")
-        return {**_deploy.present(None, runner, params, check), "warnings": warnings}
-    runner = _deploy.runner_of(params, _door.namespace_of(params, target))
-    act = _deploy.present if params["state"] == "present" else _deploy.absent
-    return act(_door.connect(params, target), runner, params, check)
+    namespace = _door.namespace_of(params, target) if target else params.get("namespace") or "default"
+    runner, said = _runner_options.runner_of(params, namespace)
+    result = _deploy.run(_door.connect(params, target) if target else None, runner, params, check, report)
+    return {**result, "warnings": [*warnings, *result["warnings"], *said]}
 
 
 def main() -> None:

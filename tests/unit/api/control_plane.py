@@ -28,6 +28,8 @@ READY_SECONDS = 60
 CONTROLLERS = (
     "deployment-controller",
     "replicaset-controller",
+    "daemonset-controller",
+    "job-controller",
     "serviceaccount-controller",
     "namespace-controller",
     "garbage-collector-controller",
@@ -79,7 +81,7 @@ class ControlPlane:
             f"--etcd-servers=http://127.0.0.1:{self.etcd_port}",
             *("--bind-address=127.0.0.1", "--advertise-address=127.0.0.1", f"--secure-port={self.port}"),
             *(f"--tls-cert-file={files}/server.crt", f"--tls-private-key-file={files}/server.key", f"--client-ca-file={files}/ca.crt"),
-            *(f"--token-auth-file={files}/tokens.csv", "--authorization-mode=RBAC", "--service-cluster-ip-range=10.152.183.0/24"),
+            *(f"--token-auth-file={files}/tokens.csv", "--authorization-mode=RBAC", "--allow-privileged=true", "--service-cluster-ip-range=10.152.183.0/24"),
             *(f"--service-account-key-file={files}/server.key", f"--service-account-signing-key-file={files}/server.key"),
             "--service-account-issuer=https://fleet.test",
             *(f"--kubelet-client-certificate={files}/admin.crt", f"--kubelet-client-key={files}/admin.key"),

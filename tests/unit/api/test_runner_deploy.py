@@ -25,6 +25,7 @@ FULL: dict[str, t.Any] = {
     "gpus": 2,
     "resources": {"limits": {"cpu": 0.5, "memory": "1024Mi"}, "requests": {"cpu": "250m"}},
     "env": {"QUEUE_MATCH": "^rmq_.*$", "CPU_ONLY": True, "MAX_CORES": 2, "EMPTY": ""},
+    "env_unchecked": ["EMPTY"],
     "secret_env": {"AMQP_URL": "amqp://runner:geheim@hub:5672/%2f"},
     "node_name": "gpu1",
     "node_selector": {"leafai.affinity": "production"},
@@ -108,13 +109,13 @@ def test_a_state_that_is_asked_for_stays(control_plane: ControlPlane, admin: Api
 
 
 def test_what_others_set_is_left_alone(admin: Api, given: dict[str, t.Any], namespace: str) -> None:
-    call(runner_deploy, **given, env={"OURS": "1"})
+    call(runner_deploy, **given, env={"OURS": "1"}, env_unchecked=["OURS"])
     path = f"/apis/apps/v1/namespaces/{namespace}/deployments/{DEPLOYMENT}"
     sidecar = {"spec": {"template": {"spec": {"containers": [{"name": "sidecar", "image": "x"}]}}}}
     hands.apply(admin, path, {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": DEPLOYMENT, "labels": {"team": "a"}}, **sidecar}, "injector")
     admin.request("PATCH", f"/api/v1/namespaces/{namespace}/configmaps/studioml-env", body={"data": {"THEIRS": "2"}}, content_type=hands.MERGE)
-    assert not call(runner_deploy, **given, env={"OURS": "1"})["changed"]
-    call(runner_deploy, **given, env={"OURS": "3"})
+    assert not call(runner_deploy, **given, env={"OURS": "1"}, env_unchecked=["OURS"])["changed"]
+    call(runner_deploy, **given, env={"OURS": "3"}, env_unchecked=["OURS"])
     assert hands.read(admin, namespace, "configmaps", "studioml-env")["data"] == {"OURS": "3", "THEIRS": "2"}
     containers = hands.read(admin, namespace, "deployments", DEPLOYMENT, "/apis/apps/v1")["spec"]["template"]["spec"]["containers"]
     assert {one["name"] for one in containers} == {"sidecar", "studioml-go-runner"}
