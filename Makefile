@@ -25,6 +25,7 @@ demo-down: ## remove every trace of the demo from the machine
 .PHONY: test
 test: setup ## everything: lint, unit, sanity, docs, artifact, and what runs on the sandbox (root)
 	@python3 tests/sandbox/sandbox.py build
+	@python3 tests/sandbox/sandbox.py build minio
 	@$(BIN)/python tests/tools/side_by_side.py
 
 .PHONY: test-fast
