@@ -131,4 +131,3 @@ def _uncordon(api: Api, scope: Scope, check: bool, done: list[Thing]) -> None:
 def _nodes(api: Api, scope: Scope) -> list[Thing]:
     nodes = api.request("GET", path("Node")).get("items") or []
     return [{"kind": "Node", **node} for node in nodes if not scope.nodes or node["metadata"]["name"] in scope.nodes]
-
