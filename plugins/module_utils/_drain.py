@@ -65,6 +65,8 @@ class Change:
         if self.resumes and not self.holds:
             self.holds = _back.holds_to_open(self.api, self.scope, self.how.broker)
         elif not self.resumes:
+            if self.how.enforce != "none":
+                self.scope.refuse_other_kinds(self.how.enforce)
             deployments = self._deployments()
             self.holds = _holds.found(self.api, self.wanted.namespace, deployments, self.how.broker, to_close=self.how.enforce == "broker")
             for hold in self.holds if self.how.reaches("broker") else []:

@@ -15,6 +15,7 @@ from ansible_collections.studioml.fleet.plugins.module_utils._ownership import N
 from ansible_collections.studioml.fleet.plugins.module_utils._rest import Api
 
 Thing = t.Dict[str, t.Any]
+OTHER_KINDS = ("DaemonSet", "Job", "StatefulSet")
 
 
 @dataclass
@@ -37,6 +38,17 @@ class Scope:
     def node_names(self) -> list[str]:
         """The nodes that are meant: those given, else all that have a pod."""
         return self.nodes or sorted({pod["spec"]["nodeName"] for pod in self.pods if pod["spec"].get("nodeName")})
+
+    def refuse_other_kinds(self, step: str) -> None:
+        """FleetError where a runner is no Deployment's: what is enforced is found, and remembered, at Deployments, and would pass these by without a word."""
+        owners = [owner for pod in self.pods for owner in pod["metadata"].get("ownerReferences") or [] if owner["kind"] in OTHER_KINDS]
+        if owners:
+            names = ", ".join(sorted({f"{owner['kind']} {owner['name']}" for owner in owners}))
+            raise FleetError(
+                f"enforce: {step} would do nothing to {names} in namespace {self.namespace}: only a runner that is a Deployment can be kept off its queues.",
+                "Nothing was changed. Use enforce: none, which writes the state and can wait; deploy the runner as a Deployment (kind); or take the read "
+                "permission of its broker's user away yourself (broker_user with read: '(?!)').",
+            )
 
     def unshared(self, step: str) -> list[Thing]:
         """The Deployments to change; refused when that would reach other nodes too."""

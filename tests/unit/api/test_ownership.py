@@ -18,7 +18,7 @@ from ansible_collections.studioml.fleet.plugins.module_utils import _ownership, 
 from ansible_collections.studioml.fleet.plugins.module_utils._closed_permission import closed, is_closed, reopened
 from ansible_collections.studioml.fleet.plugins.module_utils._errors import FleetError
 from ansible_collections.studioml.fleet.plugins.module_utils._rest import Api
-from ansible_collections.studioml.fleet.plugins.modules import runner_deploy
+from ansible_collections.studioml.fleet.plugins.modules import runner_deploy, runner_state
 
 RUNNER = "studioml-go-runner"
 DEPLOYMENT = f"{RUNNER}-deployment"
@@ -125,3 +125,19 @@ def test_a_deployment_that_is_also_elsewhere_is_not_changed_for_one_node(admin: 
         scope.unshared("scale")
     assert len(_scope.find(admin, namespace, RUNNER, names).deployments) == 1
     assert len(_scope.find(admin, namespace, RUNNER, []).deployments) == 1
+
+
+@pytest.mark.apiserver
+def test_a_runner_of_another_kind_is_not_said_to_be_drained(admin: Api, namespace: str, given: dict[str, t.Any]) -> None:
+    owner = {"apiVersion": "apps/v1", "kind": "DaemonSet", "name": RUNNER, "uid": str(uuid.uuid4())}
+    meta = {"name": "runner-x", "labels": {"app": RUNNER}, "ownerReferences": [owner]}
+    place = f"/api/v1/namespaces/{namespace}"
+    admin.request("POST", f"{place}/serviceaccounts", body={"metadata": {"name": "runner"}})
+    spec = {"serviceAccountName": "runner", "containers": [{"name": "runner", "image": "runner:1"}]}
+    admin.request("POST", f"{place}/pods", body={"metadata": meta, "spec": spec})
+    for step in ("broker", "scale", "cordon", "evict"):
+        with pytest.raises(FleetError) as refused:
+            call(runner_state, kubeconfig=given["kubeconfig"], namespace=namespace, state="DrainAndSuspend", enforce=step)
+        assert f"enforce: {step} would do nothing to DaemonSet {RUNNER} in namespace {namespace}" in refused.value.message
+        assert "broker_user" in refused.value.hint
+    assert admin.find(f"{place}/configmaps/{RUNNER}") is None, "nothing was written"
