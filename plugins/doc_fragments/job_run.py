@@ -40,7 +40,7 @@ options:
     type: bool
     default: false
   log_file:
-    description: File on the controller that gets the whole log.
+    description: File on the controller that gets the whole log. With O(targets) the name of the target becomes part of the file's name.
     type: path
   log_lines:
     description: How many of the log's last lines the result has.

@@ -287,7 +287,10 @@ options:
     type: bool
     default: false
   remove_data:
-    description: With O(state=absent), also remove the claim of the cache and the Secrets that are mounted, as far as this collection has made them.
+    description:
+      - With O(state=absent), also remove the claim of the cache and the Secrets that are mounted, as far as this collection has made them and nobody else in
+        the namespace uses them.
+      - Of a runner that is gone already these are the Secrets that O(secret_mounts) or O(profile) names.
     type: bool
     default: false
 """

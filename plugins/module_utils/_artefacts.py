@@ -18,6 +18,7 @@ import time
 import typing as t
 
 from ansible_collections.studioml.fleet.plugins.module_utils import _exec
+from ansible_collections.studioml.fleet.plugins.module_utils._api_errors import Unreachable
 from ansible_collections.studioml.fleet.plugins.module_utils._errors import FleetError
 from ansible_collections.studioml.fleet.plugins.module_utils._rest import BLOCK, Api
 
@@ -80,7 +81,7 @@ def _stream(api: Api, namespace: str, pod: str, container: str, path: str, unpac
     if failures:
         raise failures[0]
     if not outcome:
-        raise FleetError(f"Copying {path} out of pod {namespace}/{pod} did not end.", "Run it again.")
+        raise Unreachable(f"Copying {path} out of pod {namespace}/{pod} did not end.", "Run it again.", passing=True)
     code, words = outcome[0]
     if code or broken:
         said = words or (f"exit code {code}" if code else str(broken))
@@ -98,7 +99,7 @@ def _whole(pipe: t.IO[bytes]) -> t.Callable[[bytes], None]:
 
 
 class _Unpacked:
-    """A folder into which a tar stream is unpacked. Links come last, so that nothing is ever written through one."""
+    """A folder into which a tar stream is unpacked. Links come last, and none below another, so that nothing is ever written through one."""
 
     def __init__(self, place: str, most_bytes: int) -> None:
         self.place, self.most_bytes = os.path.realpath(place), most_bytes
@@ -119,6 +120,8 @@ class _Unpacked:
                     self._file(tar, member, name)
                 elif member.issym() or member.islnk():
                     links.append(member)
+                    if len(links) > MOST_FILES:
+                        raise FleetError(f"What is to be copied has more than {MOST_FILES} links. Nothing was written.", "Copy less: a folder below.")
                 else:
                     self._leave(member.name)
         for link in links:
@@ -126,12 +129,16 @@ class _Unpacked:
         for link in links:  # one link may lead through another that came later
             self._drop_if_outside(link)
 
-    def _file(self, tar: tarfile.TarFile, member: tarfile.TarInfo, name: str) -> None:
+    def _count(self, size: int) -> None:
+        """One more file, before it is written."""
         self.files += 1
-        self.bytes += member.size
+        self.bytes += size
         if self.bytes > self.most_bytes or self.files > MOST_FILES:
             words = f"What is to be copied is more than {self.most_bytes} bytes or {MOST_FILES} files. Nothing was written."
             raise FleetError(words, "Copy less: a folder below, or raise max_bytes.")
+
+    def _file(self, tar: tarfile.TarFile, member: tarfile.TarInfo, name: str) -> None:
+        self._count(member.size)
         path = os.path.join(self.place, name)
         os.makedirs(os.path.dirname(path), exist_ok=True)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o755 if member.mode & 0o100 else 0o644)
@@ -141,22 +148,25 @@ class _Unpacked:
 
     def _link(self, member: tarfile.TarInfo) -> None:
         path = os.path.join(self.place, t.cast(str, self._inside(member.name)))
-        if os.path.lexists(path):
+        folder = os.path.dirname(path)
+        # no tar of a real folder has a member below a link: it would be written to where that link leads
+        if os.path.lexists(path) or os.path.realpath(folder) != folder:
             self._leave(member.name)
             return
-        os.makedirs(os.path.dirname(path), exist_ok=True)
+        os.makedirs(folder, exist_ok=True)
         if member.issym():
             if posixpath.isabs(member.linkname):
                 self._leave(member.name)
             else:
                 os.symlink(member.linkname, path)
             return
-        of = self._inside(member.linkname)
-        if of is None or not os.path.isfile(os.path.join(self.place, of)) or self._leads_out(os.path.join(self.place, of)):
+        inside = self._inside(member.linkname)
+        of = os.path.join(self.place, inside) if inside is not None else ""
+        if not os.path.isfile(of) or self._leads_out(of):
             self._leave(member.name)
         else:
-            shutil.copyfile(os.path.join(self.place, of), path)
-            self.files += 1
+            self._count(os.path.getsize(of))  # a copy of its own: many links to one file are many files here
+            shutil.copyfile(of, path)
 
     def _drop_if_outside(self, member: tarfile.TarInfo) -> None:
         path = os.path.join(self.place, t.cast(str, self._inside(member.name)))

@@ -51,7 +51,18 @@ def with_artefacts(job: Thing, path: str, image: str = "", keep_for: int = 3600)
     return made
 
 
+def holder_is_to_come(pod: Thing) -> bool:
+    """Whether the container that holds the results has not begun, and still may."""
+    holder = _states(pod).get(CONTAINER) or {}
+    over = (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed") or pod["metadata"].get("deletionTimestamp")
+    return not over and not holder.get("running") and not holder.get("terminated")
+
+
 def main_has_ended(pod: Thing, container: str) -> bool:
     """Whether the program is over while its results are still held."""
-    states = {one.get("name"): one.get("state") or {} for one in (pod.get("status") or {}).get("containerStatuses") or []}
+    states = _states(pod)
     return bool((states.get(container) or {}).get("terminated")) and bool((states.get(CONTAINER) or {}).get("running"))
+
+
+def _states(pod: Thing) -> dict[str, Thing]:
+    return {one.get("name"): one.get("state") or {} for one in (pod.get("status") or {}).get("containerStatuses") or []}

@@ -7,16 +7,19 @@
 from __future__ import annotations
 
 import os
+import time
 import typing as t
 
 from ansible_collections.studioml.fleet.plugins.module_utils import _job_run, _names
-from ansible_collections.studioml.fleet.plugins.module_utils._artefacts_spec import CONTAINER, RELEASE, main_has_ended, with_artefacts
+from ansible_collections.studioml.fleet.plugins.module_utils._api_errors import RETRIED_STATUS, ApiError, Unreachable
+from ansible_collections.studioml.fleet.plugins.module_utils._artefacts_spec import CONTAINER, RELEASE, holder_is_to_come, main_has_ended, with_artefacts
 from ansible_collections.studioml.fleet.plugins.module_utils._errors import FleetError
-from ansible_collections.studioml.fleet.plugins.module_utils._go_test import GoTest
+from ansible_collections.studioml.fleet.plugins.module_utils._go_test import GoTest, together
+from ansible_collections.studioml.fleet.plugins.module_utils._job_lines import private
 from ansible_collections.studioml.fleet.plugins.module_utils._job_objects import Made
 from ansible_collections.studioml.fleet.plugins.module_utils._job_spec import JobSpec
 from ansible_collections.studioml.fleet.plugins.module_utils._job_state import Thing, main_container
-from ansible_collections.studioml.fleet.plugins.module_utils._rest import Api
+from ansible_collections.studioml.fleet.plugins.module_utils._rest import Api, pause
 
 Params = t.Dict[str, t.Any]
 Result = t.Dict[str, t.Any]
@@ -26,6 +29,8 @@ TOKEN = "GITHUB_TOKEN"  # noqa: S105  its name
 NAMED, TOLD = 5, 50
 # How much longer than the build the folder is held.
 KEEP_LONGER = 300
+# How often a copy that broke off is begun anew: an API server is back after some seconds.
+TRIES = 8
 RESERVED = 6  # again: new adds as many characters to the name
 
 
@@ -71,6 +76,7 @@ def end(api: Api, begun: _job_run.Begun, params: Params, check: bool, report: _j
     except FleetError as error:
         facts = build.facts(failed=True)
         raise FleetError(f"{error.message}{build.words()}", error.hint, **{**error.details, **facts}) from None
+    build.leave_failed_tries(result.get("job") or {})
     facts = build.facts(failed=False)
     if not result["changed"] and not check and params["wait"] and (params["junit"] or params["artefacts"]):
         words = f"Build {result['name']} was complete already: its tests and files were not looked at (again: new makes another one)."
@@ -84,7 +90,9 @@ class _Build:
 
     def __init__(self, params: Params) -> None:
         self.params = params
-        self.tests: GoTest | None = None
+        self.heard: dict[str, GoTest] = {}
+        self.several = False
+        self.deadline = time.monotonic() + params["wait_timeout"]
         self.copied: Result = {}
         self.lost = ""
         self.say: t.Callable[[str], None] = lambda words: None
@@ -93,6 +101,7 @@ class _Build:
         """Wait for the end of the Job."""
         from ansible_collections.studioml.fleet.plugins.module_utils._job_wait import to_end  # an unchanged run needs none
 
+        self.several = (spec.parallelism or 1) > 1 or (spec.completions or 1) > 1
         if report:
             self.say = lambda words: report(f"{label or name}: {words}")
         return to_end(
@@ -112,21 +121,37 @@ class _Build:
             ended=(lambda pod: self._copy(api, spec.namespace, pod)) if params["artefacts"] else None,
         )
 
-    def _tap(self, _pod: str) -> t.Callable[[str], None]:
-        """Of several tries the last one counts."""
-        self.tests = GoTest()
-        return self.tests.feed
+    def _tap(self, pod: str) -> t.Callable[[str], None]:
+        """Of several tries the last one counts; of several pods each."""
+        if not self.several:
+            self.heard.clear()
+        self.heard[pod] = GoTest()
+        return self.heard[pod].feed
 
-    def _copy(self, api: Api, namespace: str, pod: Thing) -> None:
-        """Copy the results of a pod whose program has ended, and let the pod go."""
-        from ansible_collections.studioml.fleet.plugins.module_utils import _artefacts, _exec  # most builds need none
+    def leave_failed_tries(self, job: Thing) -> None:
+        """A Job of several pods that is complete was made so by those that ended well."""
+        for pod in (job.get("pods") or []) if self.several else []:
+            if pod["exit_code"]:
+                self.heard.pop(pod["name"], None)
 
+    @property
+    def tests(self) -> GoTest | None:
+        """What was heard of tests."""
+        return together(self.heard.values()) if self.heard else None
+
+    def _copy(self, api: Api, namespace: str, pod: Thing) -> bool:
+        """Copy the results of a pod whose program has ended, and let the pod go; False where it cannot be done yet."""
+        from ansible_collections.studioml.fleet.plugins.module_utils import _exec  # most builds need none
+
+        if holder_is_to_come(pod):  # a short program is over before its image, another one, is there
+            self.lost = "the container that holds them did not begin"
+            return False
         if not main_has_ended(pod, main_container({"spec": {"template": {"spec": pod["spec"]}}})):
             self.lost = "the pod did not hold them any more (evicted, or artefacts.keep_for was over)"
-            return
-        name, wanted = pod["metadata"]["name"], self.params["artefacts"]
+            return True
+        name = pod["metadata"]["name"]
         try:
-            self.copied = _artefacts.fetch(api, namespace, name, CONTAINER, wanted["path"], wanted["dest"], wanted["max_bytes"])
+            self.copied = self._fetched(api, namespace, name)
             self.copied.pop("changed")
             self.lost = ""
             self.say(f"copied {self.copied['files']} file{'s' * (self.copied['files'] != 1)} ({self.copied['bytes']} bytes) to {self.copied['dest']}")
@@ -136,6 +161,23 @@ class _Build:
             _exec.run(api, namespace, name, CONTAINER, RELEASE, lambda content: None)
         except FleetError as error:
             self.say(f"pod {name} holds its results for a while longer: {error.message}")
+        return True
+
+    def _fetched(self, api: Api, namespace: str, pod: str) -> Result:
+        """A copy that breaks off leaves nothing, and can be begun anew as long as the pod is held."""
+        from ansible_collections.studioml.fleet.plugins.module_utils import _artefacts
+
+        wanted, tried = self.params["artefacts"], 0
+        while True:
+            try:
+                return _artefacts.fetch(api, namespace, pod, CONTAINER, wanted["path"], wanted["dest"], wanted["max_bytes"])
+            except (ApiError, Unreachable) as error:
+                tried += 1
+                passing = error.status in RETRIED_STATUS if isinstance(error, ApiError) else error.passing
+                if not passing or tried >= TRIES or time.monotonic() >= self.deadline:
+                    raise
+                self.say(f"copying the results of pod {pod} is begun anew: {error.message}")
+                time.sleep(pause(tried))
 
     def facts(self, failed: bool) -> Result:
         """What the result has beside the Job."""
@@ -143,7 +185,7 @@ class _Build:
         if self.params["artefacts"] and (self.copied or self.lost):
             found["artefacts"] = {**self.copied, "error": self.lost}
         warnings = [f"The results could not be copied: {self.lost}"] if self.lost else []
-        tests = self.tests.end() if self.tests else None
+        tests = self.tests
         if tests and tests.found:
             failures = [
                 {"name": test.name, "package": test.package, "seconds": test.seconds, "output": test.output} for test in tests.failures()[:TOLD]
@@ -162,7 +204,7 @@ class _Build:
 
         path = os.path.expanduser(self.params["junit"])
         try:
-            with open(f"{path}.new", "w", encoding="utf-8") as file:
+            with private(f"{path}.new") as file:  # it has what the log has
                 file.write(junit(tests))
             os.replace(f"{path}.new", path)
         except OSError as error:
@@ -185,11 +227,10 @@ def _named_after(params: Params, label: str) -> Params:
     """With several targets each has files of its own: the target's name becomes part of theirs."""
     if not label:
         return params
-    own = dict(params)
-    for option in ("junit", "log_file"):
-        if own[option]:
-            root, extension = os.path.splitext(own[option])
-            own[option] = f"{root}-{_names.shortened(label)}{extension}"
+    own = dict(params)  # log_file is named by whoever follows the Job
+    if own["junit"]:
+        root, extension = os.path.splitext(own["junit"])
+        own["junit"] = f"{root}-{_names.shortened(label)}{extension}"
     if own["artefacts"]:
         own["artefacts"] = {**own["artefacts"], "dest": os.path.join(own["artefacts"]["dest"], _names.shortened(label))}
     return own

@@ -7,14 +7,15 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import secrets
 import typing as t
 
 from ansible_collections.studioml.fleet.plugins.module_utils import _companions as companions
+from ansible_collections.studioml.fleet.plugins.module_utils import _first_writer
 from ansible_collections.studioml.fleet.plugins.module_utils._apply import Applier, Outcome, diff_of, same_cluster
 from ansible_collections.studioml.fleet.plugins.module_utils._contract import checked_namespace
 from ansible_collections.studioml.fleet.plugins.module_utils._errors import FleetError
+from ansible_collections.studioml.fleet.plugins.module_utils._fields import FIELD_MANAGER, owned_by, owners_of
 from ansible_collections.studioml.fleet.plugins.module_utils._kinds import title
 from ansible_collections.studioml.fleet.plugins.module_utils._quantity import is_quantity
 from ansible_collections.studioml.fleet.plugins.module_utils._rest import Api
@@ -26,6 +27,8 @@ Result = t.Dict[str, t.Any]
 Thing = t.Dict[str, t.Any]
 # Longer than both take at least (MinIO 3 and 8), short enough for every limit of theirs.
 USER, WORD_BYTES = "studioml", 24
+# So often it is decided anew which credentials there are, when others write them at the same moment.
+ATTEMPTS = 10
 
 
 def companion_of(params: Result, namespace: str) -> companions.Companion:
@@ -68,7 +71,8 @@ def present(api: Api | None, one: companions.Companion, params: Result, check: b
     applier = Applier(api, check, params["force_conflicts"])
     warnings: list[str] = []
     outcomes = [applier.create(namespace_object(one.namespace))] if params["create_namespace"] else []
-    username, password, login = _credentials(applier, one, params, warnings)
+    there = applier.find(companions.bare(one, "Deployment", one.its.deployment))
+    username, password, login = _credentials(applier, one, params, there, warnings)
     outcomes.append(login)
     if one.for_runners:
         outcomes.append(applier.apply(companions.secret_for_runners(one, username, password)))
@@ -78,7 +82,7 @@ def present(api: Api | None, one: companions.Companion, params: Result, check: b
     if has and has != claim["spec"]["resources"]["requests"]:
         warnings.append(f"{title(claim)} asks for {has.get('storage')}, not for {claim['spec']['resources']['requests']['storage']}; it is left as it is.")
     outcomes.append(applier.apply(companions.service(one)))
-    main = applier.apply(companions.deployment(one))
+    main = applier.apply_over(there, companions.deployment(one))
     outcomes.append(main)
     ready = _ready(api, main.live, params, check, password)
     return {**_result(one, outcomes, warnings), "ready": ready}
@@ -106,25 +110,48 @@ def absent(api: Api, one: companions.Companion, params: Result, check: bool) -> 
     return {**_result(one, outcomes, warnings), "ready": False, "kept": kept}
 
 
-def _credentials(applier: Applier, one: companions.Companion, params: Result, warnings: list[str]) -> tuple[str, str, Outcome]:
-    """Those that are given, else those that are there, else new ones. A change of given ones reaches MinIO only: RabbitMQ keeps its users itself."""
+def _credentials(applier: Applier, one: companions.Companion, params: Result, deployment: Thing | None, warnings: list[str]) -> tuple[str, str, Outcome]:
+    """Those that are given, else those that are there, else new ones. Of several hosts of one cluster the first settles them for all."""
+    writer = _first_writer.FirstWriter(applier.api, applier.check, applier.force)
+    writer.share_predictions(applier)
     bare = companions.bare(one, "Secret", one.credentials)
-    live = applier.find(bare)
+    for _attempt in range(ATTEMPTS):
+        live = applier.find(bare)
+        username, password, changed = _settled(one, params, live)
+        if one.kind == "minio":  # it reads them at its start; what somebody else has written it may not have read yet
+            changed = changed or not _written_by_us(live)
+            one.credentials_mark = companions.next_mark(live, deployment) if changed else companions.mark_of(live)
+        try:
+            outcome = writer.apply_over(live, companions.secret(one, username, password))
+        except _first_writer.Taken:
+            continue
+        if one.kind == "minio" and changed and live is not None:
+            warnings.append("The credentials of MinIO change; clients with the former ones are refused.")
+        return username, password, outcome
+    raise FleetError(
+        f"{title(bare)} was written by somebody else each time that it was about to be written here.",
+        "See who does (kubectl get secret -o yaml --show-managed-fields names the managers), then run this again.",
+    )
+
+
+def _settled(one: companions.Companion, params: Result, live: Thing | None) -> tuple[str, str, bool]:
+    """User and password, and whether they are others than those that are there. A change reaches MinIO only: RabbitMQ keeps its users itself."""
     there = {key: base64.b64decode(value).decode() for key, value in ((live or {}).get("data") or {}).items()}
     username = params.get("username") or there.get("username") or USER
     password = params.get("password") or there.get("password") or secrets.token_urlsafe(WORD_BYTES)
-    if one.kind == "rabbitmq" and there and there != {"username": username, "password": password}:
+    changed = there != {"username": username, "password": password}
+    if one.kind == "rabbitmq" and there and changed:
         raise FleetError(
             "RabbitMQ has its users in its own store since its first start, so that other credentials here would lock its runners out.",
             "Change them at RabbitMQ (module broker_user), or remove the companion with remove_data: true and make it anew.",
         )
-    outcome = applier.apply_over(live, companions.secret(one, username, password))
-    if one.kind == "minio" and params.get("password"):
-        # it reads them at its start; of those that were made here there are no others
-        one.credentials_mark = hashlib.sha256(f"{username}\0{password}".encode()).hexdigest()
-    if one.kind == "minio" and outcome.changed and live is not None:
-        warnings.append("The credentials of MinIO change; clients with the former ones are refused.")
-    return username, password, outcome
+    return username, password, changed
+
+
+def _written_by_us(live: Thing | None) -> bool:
+    """Whether a run of this collection has written the password; one that is about to has claimed it under a name of its own."""
+    claimed = any(name.startswith(f"{FIELD_MANAGER}.") for name in owners_of(live, "data", "password")) if live else False
+    return claimed or "f:password" in owned_by(live).get("f:data", {})
 
 
 def _ready(api: Api | None, live: Thing | None, params: Result, check: bool, password: str) -> bool:

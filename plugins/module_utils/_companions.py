@@ -17,6 +17,8 @@ from ansible_collections.studioml.fleet.plugins.module_utils._quantity import qu
 from ansible_collections.studioml.fleet.plugins.module_utils._workload import CONFIG_HASH, MANAGED_BY, VERSIONS
 
 Thing = t.Dict[str, t.Any]
+# On MinIO's credentials and on its pods: how often the credentials have changed. Anybody who may read a Deployment could try out words against a hash of them.
+CREDENTIALS = "fleet.studioml.ai/credentials"
 
 
 class Kind(t.NamedTuple):
@@ -115,7 +117,21 @@ class Companion:
 
 def secret(one: Companion, username: str, password: str) -> Thing:
     """Its own credentials."""
-    return _object(one, "Secret", one.credentials, type="Opaque", data=_encoded({"username": username, "password": password}))
+    made = _object(one, "Secret", one.credentials, type="Opaque", data=_encoded({"username": username, "password": password}))
+    if one.credentials_mark:
+        made["metadata"]["annotations"] = {CREDENTIALS: one.credentials_mark}
+    return made
+
+
+def mark_of(thing: Thing | None) -> str:
+    """Which credentials a Secret holds, or the pods of a template were started with."""
+    return str((((thing or {}).get("metadata") or {}).get("annotations") or {}).get(CREDENTIALS, ""))
+
+
+def next_mark(secret: Thing | None, deployment: Thing | None) -> str:
+    """The mark of changed credentials. It is another one than that of the pods, also where the Secret was removed in between."""
+    marks = [mark_of(secret), mark_of(((deployment or {}).get("spec") or {}).get("template"))]
+    return str(max(int(mark) if mark.isdigit() else 0 for mark in marks) + 1)
 
 
 def secret_for_runners(one: Companion, username: str, password: str) -> Thing:
@@ -142,7 +158,7 @@ def deployment(one: Companion) -> Thing:
     """One pod: two would not share the claim, so the old one ends before the new one begins."""
     template: Thing = {"metadata": {"labels": dict(one.its.labels)}, "spec": _pod(one)}
     digest = hashlib.sha256(json.dumps([template, one.credentials_mark], sort_keys=True).encode()).hexdigest()[:32]
-    template["metadata"]["annotations"] = {CONFIG_HASH: digest}
+    template["metadata"]["annotations"] = {CONFIG_HASH: digest, **({CREDENTIALS: one.credentials_mark} if one.credentials_mark else {})}
     spec = {"replicas": 1, "selector": {"matchLabels": dict(one.its.labels)}, "strategy": {"type": "Recreate"}, "template": template}
     return _object(one, "Deployment", one.its.deployment, spec=spec)
 

@@ -67,8 +67,8 @@ class Deployment:
             self._beside_others()
         elif there is not None and runner.kind == "Job":
             there = self._job(there, main)
-        self._before_a_change(steps, Step(there, main))
         try:
+            self._before_a_change(steps, Step(there, main))
             self.outcomes += [self.applier.apply_over(*step) for step in steps]
             self.outcomes.append(self.applier.create(workload.state_map(runner)))
             if claim:
@@ -93,8 +93,11 @@ class Deployment:
         there, main = steps[-1]
         if there is None:
             raise FleetError(f"{title(main)} is not there, so there is nothing to roll back.", "Deploy it with state: present.")
-        if "replicas" in main["spec"]:
-            main["spec"]["replicas"] = there["spec"]["replicas"]
+        if runner.kind == "Deployment":
+            # one that a drain has scaled to 0 was kept without a number
+            main["spec"]["replicas"] = there["spec"].get("replicas", 1)
+            before = remembered_replicas(there)
+            runner.replicas = main["spec"]["replicas"] if before is None else before
         if workload.config_hash(there) == mark:
             self.outcomes = [Outcome(one, "unchanged", live=live) for live, one in steps]
             return self._finished(there, main)
@@ -161,7 +164,7 @@ class Deployment:
         return None
 
     def _before_a_change(self, steps: list[Step], main: Step) -> None:
-        """Where the pods will be replaced: keep the version that is there, if it was up, and drain."""
+        """Where the pods will be replaced: drain, and keep the version that was there, if it was up. A drain that fails leaves the former version as it is."""
         live = main.live
         if live is None or self.check or self.runner.kind == "Job":
             return
@@ -169,6 +172,8 @@ class Deployment:
             if annotation(live, DRAINED):
                 self._drain(live, begun=True)
             return
+        if self.params["drain_first"]:
+            self._drain(live)
         if workload.config_hash(live) and is_rolled_out(live, self.runner.kind):
             from ansible_collections.studioml.fleet.plugins.module_utils import _former
 
@@ -177,8 +182,6 @@ class Deployment:
                 environment.append(self.applier.find(workload.secret(self.runner)))
             _former.keep(self.server, self.runner, [*environment, live])
             self.kept = True
-        if self.params["drain_first"]:
-            self._drain(live)
 
     def _drain(self, live: Thing, begun: bool = False) -> None:
         """C(begun): by a run that was interrupted after its change; what is left of it is the resume."""
@@ -242,8 +245,12 @@ class Deployment:
         """A rollout that failed: bring back what was up before, where that is wanted. The task fails all the same."""
         if not (self.params["rollback_on_failure"] and self.kept and "rollout" in error.details):
             return error
-        Deployment(self.api, self.runner, {**self.params, "drain_first": False}, self.check, self.report).rolled_back()
         details = {**error.details, "changed": True, "rolled_back": True}
+        try:
+            Deployment(self.api, self.runner, {**self.params, "drain_first": False}, self.check, self.report).rolled_back()
+        except FleetError as second:
+            words = f"{error.message} The former version could not be brought back: {second.message}"
+            return FleetError(words, second.hint or error.hint, **{**details, "rolled_back": False})
         return FleetError(f"{error.message} The former version was brought back and is up.", error.hint, **details)
 
     def _result(self) -> Result:
@@ -268,7 +275,7 @@ def _keep_drained(live: Thing | None, main: Thing, ours: bool) -> list[str]:
     """A runner that a drain has scaled to 0 stays there: how many there are is for the resume to say."""
     if live is None or remembered_replicas(live) is None:
         return []
-    del main["spec"]["replicas"]
+    main["spec"].pop("replicas", None)
     return [] if ours else [f"{title(main)} is drained and stays scaled to 0; runner_state with state=Running brings back {remembered_replicas(live)}."]
 
 

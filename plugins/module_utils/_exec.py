@@ -16,7 +16,7 @@ import typing as t
 from urllib.parse import urlencode
 
 from ansible_collections.studioml.fleet.plugins.module_utils import _websocket as websocket
-from ansible_collections.studioml.fleet.plugins.module_utils._api_errors import ApiError, transport
+from ansible_collections.studioml.fleet.plugins.module_utils._api_errors import ApiError, Unreachable, transport
 from ansible_collections.studioml.fleet.plugins.module_utils._connection import Connection
 from ansible_collections.studioml.fleet.plugins.module_utils._errors import FleetError
 from ansible_collections.studioml.fleet.plugins.module_utils._kinds import path
@@ -127,7 +127,7 @@ class _Running:
         try:
             status = json.loads(self.status)
         except ValueError:
-            raise FleetError(f"{self.what} was cut off: the connection ended before the command did.", "Run it again.") from None
+            raise Unreachable(f"{self.what} was cut off: the connection ended before the command did.", "Run it again.", passing=True) from None
         if status.get("status") == "Success":
             return 0
         for cause in (status.get("details") or {}).get("causes") or []:

@@ -26,7 +26,8 @@ CONTENT_LABEL, TAG_LABEL = "studioml.fleet.experiment-digest", "studioml.fleet.e
 LATEST = "latest"
 STAMP = "%Y%m%d_%H%M%S"
 SOURCES, REQUIREMENTS = "/experiment", "/tmp/experiment-requirements.txt"  # noqa: S108  a path in the image
-_URL_PASSWORD = re.compile(r"[a-z][-+.a-z0-9]*://[^/@\s]*:[^/@\s]+@", re.IGNORECASE)
+# Over HTTP the user alone may be a token; elsewhere it is a name, as in git+ssh://git@host.
+_URL_PASSWORD = re.compile(r"https?://[^/@\s]+@|[a-z][-+.a-z0-9]*://[^/@\s]*:[^/@\s]+@", re.IGNORECASE)
 
 
 class Wanted(t.NamedTuple):
@@ -92,7 +93,7 @@ def checked(wanted: Wanted) -> Wanted:
         if "\n" in word:
             raise FleetError("A word of pip or command has a line break in it.", "Put it into a script of the sources.")
         if _URL_PASSWORD.search(word):
-            raise FleetError("pip or command has a URL with a password in it, which would stay in the image's history.", "Use a host that needs none.")
+            raise FleetError("pip or command has a URL with a password or token in it, which would stay in the image's history.", "Use a host that needs none.")
     return wanted
 
 

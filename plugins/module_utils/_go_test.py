@@ -206,5 +206,16 @@ class GoTest:
         one.output = said or one.output
 
 
+def together(results: t.Iterable[GoTest]) -> GoTest:
+    """What several programs said, each to its end, as one; a package that failed for one of them has failed."""
+    found = GoTest()
+    for one in results:
+        found.tests += one.end().tests
+        for name, package in one.packages.items():
+            if name not in found.packages or package.outcome == "failed":
+                found.packages[name] = package
+    return found
+
+
 def _number(value: t.Any) -> float:
     return float(value) if isinstance(value, (int, float)) else 0.0

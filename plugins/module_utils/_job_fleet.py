@@ -12,6 +12,7 @@ import typing as t
 
 from ansible_collections.studioml.fleet.plugins.module_utils import _door, _fleet, _job_run, _job_spec, _jobs, _names, _pool
 from ansible_collections.studioml.fleet.plugins.module_utils._errors import FleetError
+from ansible_collections.studioml.fleet.plugins.module_utils._job_objects import GRID_LABEL
 from ansible_collections.studioml.fleet.plugins.module_utils._kinds import path
 from ansible_collections.studioml.fleet.plugins.module_utils._rest import Api
 
@@ -84,10 +85,11 @@ def absent(params: Params, check: bool) -> Result:
 
     def one(job: _fleet.Job) -> None:
         api = fleet.clients.of(job.params)
-        node, name = t.cast(JobTarget, job).node, job.params.get("name")
-        given = {**job.params, "name": _names.shortened(f"{name}-{node}", 63 - 6)} if node and name and not job.params.get("node_name") else job.params
+        name, node = job.params.get("name"), "" if job.params.get("node_name") else t.cast(JobTarget, job).node
+        given = {**job.params, "name": _names.shortened(f"{name}-{node}", 63 - 6)} if node and name else job.params
         try:
-            job.result = _job_run.absent(api, given, _door.namespace_of(job.params, api.target), check)
+            # a selector means Jobs of the whole cluster, and the target may be one node of it
+            job.result = _job_run.absent(api, given, _door.namespace_of(job.params, api.target), check, "" if name else node)
         finally:
             fleet.clients.release(job.params)
 
@@ -139,10 +141,8 @@ class _Look:
     def room(self, api: Api, spec: _job_spec.JobSpec, params: Params) -> Room:
         from ansible_collections.studioml.fleet.plugins.module_utils import _placement
 
-        if params["again"] == "keep" and params.get("parameters") is None:
-            live = api.find(path("Job", spec.namespace, spec.name), spec.namespace)
-            if live is not None and not live["metadata"].get("deletionTimestamp"):
-                return _placement.Room(True, THERE)
+        if params["again"] != "new" and _has(api, spec, params.get("parameters") is not None):
+            return _placement.Room(True, THERE)
         if spec.queue:
             if _jobs.has_kueue(api):
                 return _placement.Room(True, f"handed over to Kueue, queue {spec.queue}, which knows quotas and decides when and where it runs")
@@ -151,6 +151,16 @@ class _Look:
             if self._seen is None:
                 self._seen = _placement.look(api)
         return _placement.room(*self._seen, spec)
+
+
+def _has(api: Api, spec: _job_spec.JobSpec, grid: bool) -> bool:
+    """Whether the Job, or any Job of the grid, is there: elsewhere it would run a second time, whatever becomes of it where it is."""
+    if grid:
+        found = _jobs.listed(api, spec.namespace, f"{GRID_LABEL}={spec.name}")
+    else:
+        live = api.find(path("Job", spec.namespace, spec.name), spec.namespace)
+        found = [live] if live is not None else []
+    return any(not job["metadata"].get("deletionTimestamp") for job in found)
 
 
 def _with_verdict(said: Result, targets: t.Sequence[JobTarget]) -> Result:

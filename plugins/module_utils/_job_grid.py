@@ -37,12 +37,13 @@ LOOK_SECONDS = 15
 
 @dataclasses.dataclass
 class Grid:
-    """The Jobs that are wanted, by their names in order, and those that are there."""
+    """The Jobs that are wanted, by their names in order, and those that are there. C(before) is what had to be there first: the namespace."""
 
     name: str
     namespace: str
     wanted: t.Dict[str, objects.Made]
     live: t.Dict[str, Thing] = dataclasses.field(default_factory=dict)
+    before: t.List[Outcome] = dataclasses.field(default_factory=list)
     outcomes: t.Dict[str, t.List[Outcome]] = dataclasses.field(default_factory=dict)
     lost: t.Set[str] = dataclasses.field(default_factory=set)
     extra: t.List[str] = dataclasses.field(default_factory=list)
@@ -50,6 +51,10 @@ class Grid:
     @property
     def selector(self) -> str:
         return f"{objects.GRID_LABEL}={self.name}"
+
+    @property
+    def changed(self) -> bool:
+        return bool(self.outcomes) or any(outcome.changed for outcome in self.before)
 
     def missing(self) -> list[str]:
         """Jobs that have to be made, or made ready."""
@@ -129,7 +134,7 @@ def run(
             if replaced is None:
                 replaced = begin(news.objects)
             else:
-                _hear(grid, news)
+                _hear(api, grid, news, replaced)
                 _refill(applier, grid, most, replaced)
             progress.tell()
     finally:
@@ -141,7 +146,7 @@ def _late(grid: Grid, timeout: float) -> FleetError:
     return FleetError(
         f"Grid {grid.name} in namespace {grid.namespace} has not ended after {timeout:g} s: {words(counts)}.",
         "Its Jobs go on; run the task again to go on waiting and to make the ones that are left, or give it more time with wait_timeout.",
-        jobs=grid.states(), counts=counts, changed=bool(grid.outcomes),
+        jobs=grid.states(), counts=counts, changed=grid.changed,
     )
 
 
@@ -165,7 +170,7 @@ def _look_why(api: Api, grid: Grid, delete_timeout: float) -> None:
     counts = {**grid.counts(), "removed": len(unbegun)}
     raise FleetError(
         f"Grid {grid.name} does not go on ({words(counts)}). {found['message']}", found["hint"],
-        jobs=grid.states(), counts=counts, cause=found["cause"], changed=bool(grid.outcomes),
+        jobs=grid.states(), counts=counts, cause=found["cause"], changed=grid.changed,
     )
 
 
@@ -243,21 +248,28 @@ def _take_all(grid: Grid, found: list[Thing], again: str) -> list[Thing]:
     return others
 
 
-def _hear(grid: Grid, event: Event) -> None:
+def _hear(api: Api, grid: Grid, event: Event, replaced: dict[str, Thing]) -> None:
     """What the watch tells. A list, after an interruption that was too long for it, tells also who is gone."""
     there = {job["metadata"]["name"] for job in event.objects}
     for name in [name for name in grid.live if event.type == "LISTED" and name not in there]:
-        _gone(grid, grid.live[name])
+        if not is_finished(grid.live[name]) and not _is_there(api, grid.live[name]):
+            _gone(grid, grid.live[name])
     for job in event.objects:
-        name = job["metadata"]["name"]
+        name, uid = job["metadata"]["name"], job["metadata"].get("uid")
         known = grid.live.get(name)
-        # what it says of a Job before we had made it ready is old; what it says of one that we have replaced, too
-        late = name in grid.outcomes and objects.unfinished(job)
-        if name not in grid.wanted or late or (known and known["metadata"].get("uid") != job["metadata"].get("uid")):
+        # what it says of a Job before we had made it ready is old; what it says of one that we have replaced, too, also while its successor has to wait
+        late = (name in grid.outcomes and objects.unfinished(job)) or (name in replaced and replaced[name]["metadata"]["uid"] == uid)
+        if name not in grid.wanted or late or (known and known["metadata"].get("uid") != uid):
             continue
         grid.live[name] = job
         if event.type == "DELETED":
             _gone(grid, job)
+
+
+def _is_there(api: Api, job: Thing) -> bool:
+    """Whether a Job that a list does not name is there all the same: the list is taken while Jobs are made, and may be older than this one."""
+    live = api.find(path("Job", job["metadata"]["namespace"], job["metadata"]["name"]), job["metadata"]["namespace"])
+    return live is not None and live["metadata"]["uid"] == job["metadata"]["uid"]
 
 
 def _gone(grid: Grid, job: Thing) -> None:
@@ -272,11 +284,16 @@ def _refill(applier: Applier, grid: Grid, most: int | None, replaced: dict[str, 
     missing = grid.missing()
     room = len(missing) if most is None else max(0, most - grid.running())
     chosen = missing[:room]
+    # in a namespace that would only be made there is nobody to ask
+    nowhere = applier.check and any(outcome.changed for outcome in grid.before)
 
     def make(name: str) -> None:
         wanted, owned = grid.wanted[name]
         there = grid.live.get(name)
-        made = _jobs.finish(applier, there, wanted, owned) if there else _jobs.create(applier, wanted, owned, replaced.get(name))
+        if nowhere:
+            made = _jobs.predicted(wanted, owned)
+        else:
+            made = _jobs.finish(applier, there, wanted, owned) if there else _jobs.create(applier, wanted, owned, replaced.get(name))
         grid.outcomes[name] = made
         grid.live[name] = made[0].live or wanted
 

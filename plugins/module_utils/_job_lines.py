@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import threading
 import typing as t
 from collections import deque
@@ -100,10 +101,20 @@ def secrets_of(values: t.Iterable[str]) -> list[str]:
     return sorted((line for line in found if len(line) >= SHORTEST_SECRET), key=len, reverse=True)
 
 
-def _opened(path: str) -> t.TextIO:
-    """A new file that only its owner may read: nobody knows what a program prints."""
+def private(path: str) -> t.TextIO:
+    """A file that only its owner may read, also if it was there: nobody knows what a program prints."""
+    descriptor = os.open(os.path.expanduser(path), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
-        descriptor = os.open(os.path.expanduser(path), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        return os.fdopen(descriptor, "w", encoding="utf-8")
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):  # /dev/null is everybody's
+            os.fchmod(descriptor, 0o600)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return os.fdopen(descriptor, "w", encoding="utf-8")
+
+
+def _opened(path: str) -> t.TextIO:
+    try:
+        return private(path)
     except OSError as error:
         raise FleetError(f"log_file: {path} cannot be written: {error.strerror}.", "Give a path in a directory that is there and yours.") from None

@@ -51,7 +51,7 @@ def read(api: Api, params: Params, namespace: str, check: bool, report: Report =
     if params["lines"] < 0 or params["timeout"] <= 0:
         raise FleetError("lines and timeout are numbers that are not negative.", "Correct them.")
     since, follow = since_of(params["since"]), params["follow"] and not check
-    if params["name"] and follow and not params["previous"]:
+    if params["name"] and follow and not params["previous"] and not params["container"]:
         return _followed_job(api, params, namespace, since, report, label)
     pods = _pods(api, params, namespace)
     return _read(api, params, namespace, pods, since, follow, check, report, label)
@@ -80,7 +80,7 @@ def _followed_job(api: Api, params: Params, namespace: str, since: str, report: 
         )
         changed = file.keep()
     newest = found["state"]["pods"][-1]["name"] if found["state"]["pods"] else ""
-    logs = [_entry(newest, params["container"] or "", found["log"], "")] if newest else []
+    logs = [_entry(newest, "", found["log"], "")] if newest else []
     waits = {"warnings": [f"{found['message']} {found['hint']}"]} if found["cause"] and found["state"]["state"] != "failed" else {}
     return {"changed": changed, "namespace": namespace, "job": found["state"], "logs": logs, **waits}
 

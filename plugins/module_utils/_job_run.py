@@ -7,16 +7,18 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import typing as t
 
-from ansible_collections.studioml.fleet.plugins.module_utils import _job_spec, _jobs
-from ansible_collections.studioml.fleet.plugins.module_utils._apply import same_cluster
+from ansible_collections.studioml.fleet.plugins.module_utils import _job_spec, _jobs, _names
+from ansible_collections.studioml.fleet.plugins.module_utils._apply import Applier, same_cluster
 from ansible_collections.studioml.fleet.plugins.module_utils._errors import FleetError
 from ansible_collections.studioml.fleet.plugins.module_utils._job_objects import Made
 from ansible_collections.studioml.fleet.plugins.module_utils._job_state import state_of, word
 from ansible_collections.studioml.fleet.plugins.module_utils._kinds import path
 from ansible_collections.studioml.fleet.plugins.module_utils._names import dns_label
 from ansible_collections.studioml.fleet.plugins.module_utils._rest import Api
+from ansible_collections.studioml.fleet.plugins.module_utils._workload import namespace as namespace_object
 
 if t.TYPE_CHECKING:
     from ansible_collections.studioml.fleet.plugins.module_utils._job_grid import Grid
@@ -87,7 +89,10 @@ def begin(api: Api, params: Params, namespace: str, check: bool, spec: _job_spec
 
         if params["again"] == "new":
             spec = dataclasses.replace(spec, name=_jobs.new_name(spec.name))
-        return Begun(spec, grid=_job_grid.grid_of(spec, params["parameters"]))
+        grid = _job_grid.grid_of(spec, params["parameters"])
+        if params["create_namespace"]:
+            grid.before = [Applier(api, check).create(namespace_object(spec.namespace))]
+        return Begun(spec, grid=grid)
 
     def build(name: str) -> Made:
         made = _job_spec.objects(dataclasses.replace(spec, name=name))
@@ -104,11 +109,17 @@ def end(api: Api, begun: Begun, params: Params, check: bool, report: Report = No
     """
     if begun.grid:
         return _end_of_grid(api, begun.grid, params, check, report, label)
+    if label and params["log_file"]:  # side by side with other targets, each of which writes its own
+        root, extension = os.path.splitext(params["log_file"])
+        params = {**params, "log_file": f"{root}-{_names.shortened(label)}{extension}"}
     kept = t.cast(_jobs.Kept, begun.kept)
     live = kept.live or {}
     result: Result = {**kept.result(), "name": kept.name, "namespace": begun.spec.namespace, "job": state_of(live), "log": [], "removed": False}
-    if check or not params["wait"] or (word(live) == "complete" and not kept.changed):
-        return result
+    done = word(live) == "complete" and not kept.changed
+    # whoever was stopped between the end of a Job and its removal has left it
+    left = done and params["wait"] and _goes(params["keep"], True, False)
+    if check or not params["wait"] or (done and not left):
+        return {**result, "removed": True, "changed": True} if left else result
     ended = (awaited or follow)(api, begun.spec, kept.name, params, report, label)
     result.update({key: ended[key] for key in ("log", "cause") if ended.get(key)}, job=ended["state"])
     complete = ended["state"]["state"] == "complete"
@@ -140,11 +151,16 @@ def follow(api: Api, spec: _job_spec.JobSpec, name: str, params: Params, report:
     )
 
 
-def absent(api: Api, params: Params, namespace: str, check: bool) -> Result:
-    """Remove one Job by its name, or all that a selector names."""
+def absent(api: Api, params: Params, namespace: str, check: bool, node: str = "") -> Result:
+    """Remove one Job by its name, or all that a selector names; with C(node), of these only those that were made for this node."""
     same_cluster(api, params.get("cluster_id"))
     found = chosen(api, params, dns_label(namespace, "namespace"))
-    kept = _jobs.absent(api, found, check, params["delete_timeout"], params["foreign"])
+    free = sorted(job["metadata"]["name"] for job in found if node and not nodes_of(job))
+    kept = _jobs.absent(api, [job for job in found if not node or nodes_of(job) == [node]], check, params["delete_timeout"], params["foreign"])
+    if free:
+        more = f" and {len(free) - 5} more" if len(free) > 5 else ""
+        words = f"Made for no certain node, and so left alone at the node {node}: {', '.join(free[:5])}{more}"
+        kept.warnings.append(f"{words} (a target without node removes them).")
     names = [outcome.wanted["metadata"]["name"] for outcome in kept.outcomes]
     return {**kept.result(), "namespace": namespace, "removed_jobs": names}
 
@@ -155,6 +171,14 @@ def chosen(api: Api, params: Params, namespace: str) -> list[t.Dict[str, t.Any]]
         live = api.find(path("Job", namespace, dns_label(params["name"], "name")), namespace)
         return [live] if live else []
     return _jobs.listed(api, namespace, params["selector"])
+
+
+def nodes_of(job: t.Dict[str, t.Any]) -> list[str]:
+    """The nodes that a Job was made for, by C(node_name) or by its target; none for one that may run on any."""
+    affinity = (job["spec"]["template"]["spec"].get("affinity") or {}).get("nodeAffinity") or {}
+    terms = (affinity.get("requiredDuringSchedulingIgnoredDuringExecution") or {}).get("nodeSelectorTerms") or []
+    fields = [one for term in terms for one in term.get("matchFields") or []]
+    return [value for one in fields if one.get("key") == "metadata.name" and one.get("operator") == "In" for value in one.get("values") or []]
 
 
 def is_begun(state: Result) -> bool:
@@ -185,8 +209,8 @@ def _end_of_grid(api: Api, grid: Grid, params: Params, check: bool, report: Repo
         report=report,
         label=label,
     )
-    outcomes = [outcome for name in grid.wanted for outcome in grid.outcomes.get(name, [])]
-    result: Result = {"changed": bool(outcomes), "name": grid.name, "namespace": grid.namespace, "jobs": grid.states(), "counts": grid.counts()}
+    outcomes = [*grid.before, *(outcome for name in grid.wanted for outcome in grid.outcomes.get(name, []))]
+    result: Result = {"changed": grid.changed, "name": grid.name, "namespace": grid.namespace, "jobs": grid.states(), "counts": grid.counts()}
     result.update(objects=[outcome.result() for outcome in outcomes], diff=diff_of(outcomes))
     if grid.extra:
         result["warnings"] = [f"Grid {grid.name} has Jobs that parameters do not name any more; they are left: {', '.join(sorted(grid.extra)[:5])}."]

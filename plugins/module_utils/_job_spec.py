@@ -120,6 +120,8 @@ def spec_of(params: Thing, namespace: str) -> JobSpec:
         **more,
         queue=names.label_value(params["queue"], "queue") if params.get("queue") else "",
     )
+    if not made.gpus and made.limits.get(made.gpu_resource, "").isdigit():
+        made.gpus = int(made.limits[made.gpu_resource])  # the same request in other words, which whoever looks for room must see
     made.restricted = _restricted(made, params.get("pod_security"))
     _agree(made)
     return made

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 import time
@@ -27,6 +28,8 @@ from ansible_collections.studioml.fleet.plugins.module_utils._watch import Event
 Thing = t.Dict[str, t.Any]
 # the name of a pod to what wants to hear its lines
 Tap = t.Callable[[str], t.Callable[[str], None]]
+# False: not yet, ask again when the pod has changed
+Hook = t.Callable[[Thing], t.Optional[bool]]
 
 # Logs that are followed at the same time, each over a connection of its own.
 FOLLOWED = 16
@@ -46,8 +49,8 @@ class Wait:
     follow: bool = False
     log_lines: int = 20
     tap: Tap | None = None
-    ended: t.Callable[[Thing], None] | None = None
-    running: t.Callable[[Thing], None] | None = None
+    ended: Hook | None = None
+    running: Hook | None = None
     since: str = ""
     tail: int | None = None
 
@@ -58,6 +61,7 @@ class _View:
 
     job: Thing = field(default_factory=dict)
     pods: dict[str, Thing] = field(default_factory=dict)
+    gone: set[str] = field(default_factory=set)
     refused: Problem | None = None
     since: dict[tuple[str, str], float] = field(default_factory=dict)
     said: set[tuple[str, str]] = field(default_factory=set)
@@ -74,7 +78,7 @@ class _View:
 
     def problems(self) -> list[Problem]:
         """What keeps it from beginning."""
-        found = [causes.waiting_problem(pod) for pod in self.own()]
+        found = [causes.waiting_problem(pod) for pod in self.own() if pod["metadata"]["uid"] not in self.gone]
         return [problem for problem in found if problem] or ([self.refused] if self.refused and not self.own() else [])
 
 
@@ -93,8 +97,8 @@ def to_end(
     image_pull: float = 60,
     schedule: float = 60,
     tap: Tap | None = None,
-    ended: t.Callable[[Thing], None] | None = None,
-    running: t.Callable[[Thing], None] | None = None,
+    ended: Hook | None = None,
+    running: Hook | None = None,
     since: str = "",
     tail: int | None = None,
 ) -> Thing:
@@ -104,7 +108,8 @@ def to_end(
     FleetError is what is no failure of the Job itself: it was deleted, the time is over, the API server cannot be reached or does not know us any more.
 
     :param tap: gives what hears every line of a pod beside the terminal and the file.
-    :param ended: called once for each pod whose main container has ended, while the others of its containers may still run; C(running) when it has begun.
+    :param ended: called once for each pod whose main container has ended, while the others of its containers may still run, and again when that pod has changed
+        if it gave back False; C(running) when it has begun.
     :param since: follow from there on (see C(PodLog)); C(tail) from so many lines before now.
     """
     hidden = list(hide)
@@ -189,6 +194,11 @@ class _Waiting:
         if kind == "job":
             self._take_job(event)
         elif kind == "pods":
+            told = {pod["metadata"]["uid"] for pod in event.objects}
+            if event.type == "LISTED":
+                self.view.gone = set(self.view.pods) - told  # while nothing was heard: nobody saw them end
+            elif event.type == "DELETED":
+                self.view.gone |= told
             for pod in event.objects:
                 self.view.pods[pod["metadata"]["uid"]] = pod
                 self._look_at(pod)
@@ -219,9 +229,9 @@ class _Waiting:
         state, run = status.get("state") or {}, (meta["uid"], int(status.get("restartCount", 0)))
         self._follow_run(pod, state, run, container)
         for kind, hook in (("running", self.wait.running), ("terminated", self.wait.ended)):
-            if hook and state.get(kind) and (once := (meta["name"], f"{kind} {run[1]}")) not in self.view.said:
+            once = (meta["name"], f"{kind} {run[1]}")
+            if hook and state.get(kind) and once not in self.view.said and hook(pod) is not False:
                 self.view.said.add(once)
-                hook(pod)
 
     def _follow_run(self, pod: Thing, state: Thing, run: tuple[str, int], container: str) -> None:
         meta = pod["metadata"]
@@ -270,6 +280,10 @@ class _Waiting:
         pods, container = self.view.own(), main_container(self.view.job)
         state = state_of(self.view.job, pods)
         bad = state["state"] != "complete"
+        if bad and all(pod["exit_code"] is None for pod in state["pods"]):
+            self._look_again()
+            pods = self.view.own()
+            state = state_of(self.view.job, pods)
         pod = causes.culprit(pods, container) if bad else newest_pod(pods)
         log = self._log_of(pod, container)
         took = f" after {state['seconds']:g} s" if state["seconds"] is not None else ""
@@ -282,6 +296,13 @@ class _Waiting:
             where = f"Job {self.name} in namespace {self.namespace} failed: "
             result.update(cause=facts, message=self.lines.clean(f"{where}{words}."), hint=hint)
         return result
+
+    def _look_again(self) -> None:
+        """The watch of the pods may be behind that of the Job, and their end is the cause."""
+        with contextlib.suppress(FleetError):
+            query = {"labelSelector": f"job-name={self.name}"}
+            found = self.api.within(10).request("GET", path("Pod", self.namespace), query, namespace=self.namespace)
+            self.view.pods.update({pod["metadata"]["uid"]: pod for pod in found.get("items") or []})
 
     def _stuck(self, problem: Problem) -> Thing:
         """A Job that cannot begin, as it is."""

@@ -13,7 +13,6 @@ from ansible_collections.studioml.fleet.plugins.module_utils import _workload as
 from ansible_collections.studioml.fleet.plugins.module_utils._apply import Applier
 from ansible_collections.studioml.fleet.plugins.module_utils._kinds import path, title
 from ansible_collections.studioml.fleet.plugins.module_utils._rest import Api
-from ansible_collections.studioml.fleet.plugins.module_utils._runner_volumes import SECRETS
 
 Thing = t.Dict[str, t.Any]
 
@@ -23,31 +22,51 @@ def plan(api: Api, applier: Applier, runner: workload.Runner, params: Thing, war
     kinds = (params["kind"],) if params.get("kind") else workload.KINDS
     unwanted = workload.removable(runner, kinds)
     unwanted[len(kinds) : len(kinds)] = [workload.bare(runner, "Secret", f"{runner.named(kind)}-former") for kind in kinds]
+    data = _data(api, applier, runner, kinds)
     others = _runner_shared.others(api, runner)
     used = {key: item["metadata"]["name"] for item in others for key in _runner_shared.used_by(item)}
+    if params["remove_data"] and data:
+        unwanted += data
+        used.update(_used_elsewhere(api, runner))
     shared = [thing for thing in unwanted if _key(thing) in used]
     if shared:
         users = sorted({used[_key(thing)] for thing in shared})
         names = ", ".join(f"{thing['kind']} {thing['metadata']['name']}" for thing in shared)
         warnings.append(f"Kept is what others use: {names}; {', '.join(users)} in namespace {runner.namespace} may need it.")
-    data = [thing for thing in _data(api, applier, runner, kinds) if _key(thing) not in used]
-    going = [thing for thing in unwanted if thing not in shared] + (data if params["remove_data"] else [])
-    return going, [] if params["remove_data"] else [title(thing) for thing in data]
+    kept = [] if params["remove_data"] else [title(thing) for thing in data if _key(thing) not in used]
+    return [thing for thing in unwanted if thing not in shared], kept
 
 
 def _data(api: Api, applier: Applier, runner: workload.Runner, kinds: t.Sequence[str]) -> list[Thing]:
-    """Claims of the cache by their label, and the Secrets that the runner mounts; both as far as this collection has made them."""
+    """Claims of the cache by their label, and the Secrets that the runner mounts; both as far as this collection has made them.
+
+    Of a runner that is gone already nobody knows any more what it has mounted, beside what the options name. The usual names are no guess: the message pair
+    can be somebody else's, and nobody can make it again.
+    """
     selector = f"{_runner_shared.SELECTOR},{workload.RUNNER}={runner.whole_name}"
     claims = api.request("GET", path("PersistentVolumeClaim", runner.namespace), {"labelSelector": selector}, namespace=runner.namespace).get("items") or []
     found = [workload.bare(runner, "PersistentVolumeClaim", item["metadata"]["name"]) for item in claims]
-    names = {("Secret", name) for _folder, name, _optional in SECRETS.values()} | {("Secret", secret.name) for secret in runner.volumes.secrets}
-    for kind in kinds:
-        names |= _runner_shared.data_of(applier.find(workload.bare(runner, kind, runner.named(kind))) or {})
+    there = [live for kind in kinds for live in [applier.find(workload.bare(runner, kind, runner.named(kind)))] if live is not None]
+    names = {key for live in there for key in _runner_shared.data_of(live)} if there else {("Secret", secret.name) for secret in runner.volumes.secrets}
     for _kind, name in sorted(key for key in names if key[0] == "Secret"):
         live = applier.find(workload.bare(runner, "Secret", name))
         if live is not None and workload.MANAGED_BY.items() <= (live["metadata"].get("labels") or {}).items():
             found.append(workload.bare(runner, "Secret", name))
     return found
+
+
+def _used_elsewhere(api: Api, runner: workload.Runner) -> dict[tuple[str, str], str]:
+    """What the other workloads and pods of the namespace use, whoever has made them, with the name of one that does."""
+    used: dict[tuple[str, str], str] = {}
+    for kind in (*workload.KINDS, "Pod"):
+        for item in api.request("GET", path(kind, runner.namespace), namespace=runner.namespace).get("items") or []:
+            labels = item["metadata"].get("labels") or {}
+            # a pod of the runner may still be on its way out
+            own = {**labels, **runner.labels} == labels and labels.get(workload.GROUP, "") == runner.group
+            if not (own if kind == "Pod" else item["metadata"]["name"] == runner.named(kind)):
+                pods = {"spec": {"template": item}} if kind == "Pod" else item
+                used.update((key, item["metadata"]["name"]) for key in _runner_shared.used_by(pods))
+    return used
 
 
 def _key(thing: Thing) -> tuple[str, str]:

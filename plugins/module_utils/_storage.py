@@ -79,9 +79,9 @@ def _volume(applier: Applier, storage: Storage, service: Outcome) -> Outcome:
 
 
 def _undo(applier: Applier, outcomes: t.Sequence[Outcome]) -> None:
-    """Remove what this run has made before it failed."""
+    """Remove what this run has made before it failed, but for the namespace: others may have put something into it since."""
     for outcome in reversed(outcomes):
-        if outcome.changed and not applier.check and outcome.live:
+        if outcome.changed and not applier.check and outcome.live and outcome.wanted["kind"] != "Namespace":
             with contextlib.suppress(FleetError):  # the failure that led here is the one to tell
                 applier.delete(outcome.wanted, outcome.live)
 

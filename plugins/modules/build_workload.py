@@ -70,13 +70,16 @@ options:
       - It is taken out of the log, wherever the log goes.
     type: str
   tests:
-    description: V(auto) counts the tests when the log has output of C(go test), V(none) does not look.
+    description:
+      - V(auto) counts the tests when the log has output of C(go test), V(none) does not look.
+      - Of several tries the last one counts. With O(parallelism) or O(completions) above 1 every pod does, but those that failed in a complete build.
     type: str
     choices: [auto, none]
     default: auto
   junit:
     description:
       - File on the controller that gets the results of the tests as JUnit XML. It is written when there are any, also when the build has failed.
+      - Only its owner may read it, because what failed tests said is in it.
       - With O(targets) the name of the target becomes part of the file's name, and of that of O(log_file).
     type: path
   artefacts:

@@ -11,7 +11,7 @@ version_added: 0.1.0
 description:
   - Reads the log of a Job's pods, or of any pods, or follows it to its end and shows it while it comes, in a terminal and in the log of AWX.
   - A followed log goes on over broken connections, restarts of the API server and expired tokens that were renewed, without losing a line or telling one twice.
-  - Following a Job includes the pods that it makes for its retries. That the Job fails is no failure of this module.
+  - Following a Job includes the pods that it makes for its retries, unless O(container) is given. That the Job fails is no failure of this module.
   - This is what C(kubectl logs) does by hand.
 extends_documentation_fragment:
   - studioml.fleet.kubernetes
@@ -41,7 +41,9 @@ options:
     description: Name of one pod.
     type: str
   container:
-    description: Name of the container. Defaults to the first one. When a Job is followed it is always the first one.
+    description:
+      - Name of the container. Defaults to the first one.
+      - With it O(follow) of a Job follows the pods that are there now, and ends with them; without it also those that the Job makes for its retries.
     type: str
   follow:
     description: Show the log while it comes, until its containers, or the Job, have ended. Of up to 16 pods side by side.
@@ -103,7 +105,7 @@ logs:
       type: str
       returned: success
     container:
-      description: Name of the container; empty when a Job was followed.
+      description: Name of the container; empty when a Job was followed to its end.
       type: str
       returned: success
     lines:
@@ -117,7 +119,7 @@ logs:
       returned: success
 job:
   description: How the Job stands. See M(studioml.fleet.gpu_job).
-  returned: when a Job was followed
+  returned: when a Job was followed, without O(container)
   type: dict
   sample: {name: train-1, namespace: research, state: complete, exit_code: 0}
 namespace:

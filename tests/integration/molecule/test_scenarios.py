@@ -41,5 +41,16 @@ def test_scenario(scenario: str) -> None:
     assert "idempotence" in done.stdout.lower() and "verify" in done.stdout.lower()
 
 
+#: Roles that only speak to an API server, or whose images would have to be made once more for a scenario, and the tests that play them twice.
+PLAYED_ELSEWHERE = {
+    "companions": "tests/integration/api/test_companions.py",
+    "experiment": "tests/integration/registry/test_experiment_play.py",
+    "runner_secrets": "tests/unit/api/test_runner_secrets_role.py",
+    "submission": "tests/unit/api/jobs/test_submission_role.py",
+}
+
+
 def test_every_role_has_a_scenario() -> None:
-    assert {path.name for path in (CLONE / "roles").iterdir()} <= set(SCENARIOS)
+    assert {path.name for path in (CLONE / "roles").iterdir()} == set(SCENARIOS) | set(PLAYED_ELSEWHERE)
+    for role, place in PLAYED_ELSEWHERE.items():
+        assert role in (CLONE / place).read_text(encoding="utf-8")

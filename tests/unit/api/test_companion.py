@@ -7,8 +7,10 @@
 from __future__ import annotations
 
 import base64
+import concurrent.futures
 import json
 import pathlib
+import threading
 import typing as t
 
 import hands
@@ -16,6 +18,7 @@ import pytest
 from beats import Beats, Result, call
 from control_plane import ControlPlane
 
+from ansible_collections.studioml.fleet.plugins.module_utils import _companion
 from ansible_collections.studioml.fleet.plugins.module_utils._errors import FleetError
 from ansible_collections.studioml.fleet.plugins.module_utils._rest import Api
 from ansible_collections.studioml.fleet.plugins.modules import companion, runner_deploy
@@ -40,17 +43,17 @@ def actions(result: Result) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("kind", "more", "requests"),
     [
-        ("rabbitmq", {}, [11, 11, 6, 6]),
-        ("minio", {}, [9, 9, 5, 5]),
-        ("rabbitmq", {"username": "me", "password": "geheim-wort", "size": "1Gi", "storage_class": "fast", "service_type": "NodePort"}, [11, 11, 6, 6]),
-        ("minio", {"username": "minio", "password": "geheim-wort", "resources": {"limits": {"memory": "1024Mi"}}}, [9, 9, 5, 5]),
+        ("rabbitmq", {}, [11, 13, 6, 6]),
+        ("minio", {}, [9, 11, 5, 5]),
+        ("rabbitmq", {"username": "me", "password": "geheim-wort", "size": "1Gi", "storage_class": "fast", "service_type": "NodePort"}, [11, 13, 6, 6]),
+        ("minio", {"username": "minio", "password": "geheim-wort", "resources": {"limits": {"memory": "1024Mi"}}}, [9, 11, 5, 5]),
     ],
 )
 def test_four_beats(
     control_plane: ControlPlane, admin: Api, given: dict[str, t.Any], namespace: str, kind: str, more: dict[str, t.Any], requests: list[int]
 ) -> None:
     beats = Beats(control_plane, companion, **given, kind=kind, **more)
-    assert beats.counts() == requests
+    assert beats.counts() == requests, "what makes the password claims it first, and gives the claim up after"
     word = secret(admin, namespace, f"{kind}-credentials")["password"]
     assert len(word) > 8 and word not in json.dumps(beats.results)
 
@@ -81,6 +84,61 @@ def test_a_broker_s_credentials_are_not_changed_behind_its_back(admin: Api, give
     call(companion, **given, kind="minio")
     changed = call(companion, **given, kind="minio", username="minio", password="geheim-wort")
     assert set(actions(changed)) == {"Secret/minio-credentials", "Deployment/minio-deployment"}, "it reads them at its start"
+
+
+def test_minio_follows_its_credentials_and_shows_no_hash_of_them(control_plane: ControlPlane, admin: Api, given: dict[str, t.Any], namespace: str) -> None:
+    """The same change has the same marks whatever the words are, and whoever has written them."""
+
+    def marks() -> dict[str, str]:
+        deployment = hands.read(admin, namespace, "deployments", "minio-deployment", "/apis/apps/v1")
+        return dict(deployment["spec"]["template"]["metadata"]["annotations"])
+
+    path = f"/api/v1/namespaces/{namespace}/secrets/minio-credentials"
+    seen = []
+    for word in ("geheim-wort", "anderes-wort"):
+        call(companion, **given, kind="minio", username="minio", password=word)
+        seen.append(marks())
+        admin.request("DELETE", path)
+        admin.request("DELETE", f"/apis/apps/v1/namespaces/{namespace}/deployments/minio-deployment")
+    assert seen[0] == seen[1]
+    call(companion, **given, kind="minio")
+    beats = Beats(control_plane, companion, **given, kind="minio", username="minio", password="geheim-wort")
+    assert "Deployment/minio-deployment" in actions(beats.results[1])
+    assert not call(companion, **given, kind="minio")["changed"], "those that are there are kept"
+    admin.request("DELETE", path)
+    by_hand = {"password": base64.b64encode(b"von-hand-wort").decode()}
+    assert "Deployment/minio-deployment" in actions(call(companion, **given, kind="minio", username="minio", password="drittes-wort"))
+    admin.request("PATCH", path, {"fieldManager": "kubectl-edit"}, {"data": by_hand}, hands.MERGE)
+    taken = Beats(control_plane, companion, **given, kind="minio", username="minio", password="von-hand-wort")
+    assert "Deployment/minio-deployment" in actions(taken.results[1])
+
+
+@pytest.mark.parametrize("kind", ["rabbitmq", "minio"])
+def test_hosts_of_one_cluster_at_the_same_moment(admin: Api, given: dict[str, t.Any], namespace: str, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each has made a password of its own before any of them is written; what starts with the first would be locked away by the second."""
+    together, settle = threading.Barrier(5), _companion._credentials
+    settled: list[str] = []
+
+    def made(_size: int) -> str:
+        return f"wort-{together.wait(30)}"
+
+    def noted(*values: t.Any) -> t.Any:
+        username, password, outcome = settle(*values)
+        settled.append(password)
+        return username, password, outcome
+
+    monkeypatch.setattr(_companion.secrets, "token_urlsafe", made)
+    monkeypatch.setattr(_companion, "_credentials", noted)
+    with concurrent.futures.ThreadPoolExecutor(5) as pool:
+        list(pool.map(lambda _number: call(companion, **given, kind=kind), range(5)))
+    passwords = {*settled, secret(admin, namespace, f"{kind}-credentials")["password"]}
+    assert len(settled) == 5 and len(passwords) == 1
+    if kind == "rabbitmq":
+        assert f":{passwords.pop()}@" in secret(admin, namespace, "rabbitmq-runner")["AMQP_URL"]
+    again = call(companion, **given, kind=kind)
+    assert not again["changed"], again["diff"]
+    fields = hands.read(admin, namespace, "secrets", f"{kind}-credentials")["metadata"]["managedFields"]
+    assert {entry["manager"] for entry in fields} == {"studioml.fleet"}, "no claim is left"
 
 
 def test_data_outlives_it_until_told(control_plane: ControlPlane, admin: Api, given: dict[str, t.Any], namespace: str) -> None:

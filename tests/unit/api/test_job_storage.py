@@ -210,3 +210,16 @@ def test_nothing_half_made_stays(admin: Api, given: dict[str, t.Any], namespace:
     for plural in ("api/v1/namespaces/{}/persistentvolumeclaims", "apis/apps/v1/namespaces/{}/deployments"):
         listed = admin.request("GET", f"/{plural.format(namespace)}")["items"]
         assert all(item["metadata"].get("deletionTimestamp") for item in listed)
+
+
+def test_a_namespace_that_a_failed_run_has_made_stays(control_plane: ControlPlane, admin: Api, given: dict[str, t.Any], namespace: str) -> None:
+    """Whoever has seen it may have put something into it meanwhile."""
+    user, new = f"storer-ns-{namespace}", f"{namespace}-kept"
+    rules = [
+        {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get", "create", "patch", "delete"]},
+        {"apiGroups": [""], "resources": [CLAIMS], "verbs": ["get", "patch"]},
+    ]
+    bind(admin, namespace, user, {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "storer"}, "rules": rules})
+    with pytest.raises(FleetError, match=f"lacks the verb 'create' on {CLAIMS}"):
+        call(job_storage, kubeconfig=str(control_plane.kubeconfig(user, user, [])), namespace=new)
+    assert "deletionTimestamp" not in admin.request("GET", f"/api/v1/namespaces/{new}")["metadata"]

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import pathlib
+import time
 import typing as t
 
 import hands
@@ -15,7 +16,7 @@ from beats import Result, call
 from control_plane import ControlPlane
 from metrics_server import MetricsServer
 
-from ansible_collections.studioml.fleet.plugins.module_utils import _causes, _deploy, _ownership, _workload
+from ansible_collections.studioml.fleet.plugins.module_utils import _causes, _deploy, _former, _ownership, _wait, _workload
 from ansible_collections.studioml.fleet.plugins.module_utils._errors import FleetError
 from ansible_collections.studioml.fleet.plugins.module_utils._rest import Api
 from ansible_collections.studioml.fleet.plugins.modules import runner_deploy, runner_state
@@ -199,6 +200,67 @@ def test_back_to_the_version_before(admin: Api, given: dict[str, t.Any], namespa
     assert f"{DEPLOYMENT}-former" in [one["name"] for one in gone["objects"]]
 
 
+def test_back_with_a_drain_brings_back_as_many_pods(admin: Api, given: dict[str, t.Any], namespace: str, kubelet: Kubelet) -> None:
+    call(runner_deploy, **given)
+    call(runner_deploy, **{**given, "image": NEW, "replicas": 2})
+    made = call(runner_deploy, **{**given, "state": "rolled_back", "drain_first": True})
+    assert made["rollout"]["ready"] and image(admin, namespace) == GOOD
+    untouched(admin, namespace, 2)
+
+
+def test_back_while_it_is_drained(admin: Api, given: dict[str, t.Any], namespace: str, kubelet: Kubelet, metrics: MetricsServer) -> None:
+    """The former version, too, was kept while a drain had scaled it to 0: then it has no number of pods of its own."""
+    where = {"kubeconfig": given["kubeconfig"], "namespace": namespace, "metrics_port": metrics.port}
+    call(runner_deploy, **given, replicas=2)
+    call(runner_state, **where, state="DrainAndSuspend", wait=True, enforce="scale")
+    end = time.monotonic() + 20
+    while not _wait.is_rolled_out(live(admin, namespace)):  # only then it is a version to go back to
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    call(runner_deploy, **{**given, "image": NEW, "replicas": 2})
+    back = {**given, "state": "rolled_back"}
+    assert call(runner_deploy, **back)["changed"]
+    assert image(admin, namespace) == GOOD and live(admin, namespace)["spec"]["replicas"] == 0
+    call(runner_state, **where, state="Running")
+    assert live(admin, namespace)["spec"]["replicas"] == 2
+    call(runner_deploy, **{**given, "replicas": 2})
+    assert call(runner_deploy, **{**given, "image": NEW, "replicas": 2})["rollout"]["ready"]
+    assert call(runner_deploy, **back)["rollout"]["image"] == GOOD
+    untouched(admin, namespace, 2)
+
+
+def test_a_drain_that_fails_leaves_the_former_version(
+    admin: Api, given: dict[str, t.Any], namespace: str, kubelet: Kubelet, metrics: MetricsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call(runner_deploy, **given)
+    call(runner_deploy, **{**given, "image": NEW})
+    third = {**given, "image": "hub:5000/leafai/studio-go-runner:0.14.3", "drain_first": True}
+    metrics.text = BUSY
+    with pytest.raises(FleetError, match="Nothing was deployed"):
+        call(runner_deploy, **{**third, "drain_timeout": 1})
+    metrics.text = IDLE
+    with monkeypatch.context() as patched:
+        patched.setattr(_former, "keep", refused)
+        with pytest.raises(FleetError, match="Not today"):
+            call(runner_deploy, **third)
+    untouched(admin, namespace)
+    assert call(runner_deploy, **{**given, "state": "rolled_back"})["rollout"]["image"] == GOOD
+
+
+def refused(*_given: t.Any) -> t.NoReturn:
+    raise FleetError("Not today.", "Try tomorrow.")
+
+
+def test_a_version_that_cannot_be_brought_back_does_not_hide_why_it_was_to_be(
+    admin: Api, given: dict[str, t.Any], kubelet: Kubelet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call(runner_deploy, **given)
+    monkeypatch.setattr(_former, "recall", refused)
+    with pytest.raises(FleetError, match=r"CrashLoopBackOff.*The former version could not be brought back: Not today\. Try tomorrow\.") as caught:
+        call(runner_deploy, **{**given, "image": BAD, "rollback_on_failure": True})
+    assert caught.value.details["rollout"] and caught.value.result()["rolled_back"] is False
+
+
 def test_a_version_that_does_not_come_up_gives_way_to_the_former(admin: Api, given: dict[str, t.Any], namespace: str, kubelet: Kubelet) -> None:
     call(runner_deploy, **given)
     with pytest.raises(FleetError, match=r"CrashLoopBackOff.*The former version was brought back and is up\.") as caught:
@@ -215,7 +277,9 @@ def test_a_version_that_does_not_come_up_gives_way_to_the_former(admin: Api, giv
 @pytest.mark.parametrize("kind", ["DaemonSet", "Job"])
 def test_each_kind_is_followed(admin: Api, given: dict[str, t.Any], kubelet: Kubelet, kind: str) -> None:
     made = call(runner_deploy, **given, kind=kind)
-    assert made["rollout"]["ready"] and len(made["rollout"]["pods"]) == (1 if kind == "Job" else len(admin.request("GET", "/api/v1/nodes")["items"]))
+    nodes = admin.request("GET", "/api/v1/nodes")["items"]  # those that other tests have left are not ready, and keep a taint that says so
+    fitting = [node for node in nodes if {taint["key"] for taint in node["spec"].get("taints") or []} <= {"node.kubernetes.io/unschedulable"}]
+    assert made["rollout"]["ready"] and len(made["rollout"]["pods"]) == (1 if kind == "Job" else len(fitting))
     assert not call(runner_deploy, **given, kind=kind)["changed"]
     other = {**given, "kind": kind, "image": BAD, "again": "replace"}
     with pytest.raises(FleetError, match=rf"{kind} studioml-go-runner-{kind.lower()} .*pods (available|ready)\).*CrashLoopBackOff"):

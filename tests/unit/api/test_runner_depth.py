@@ -169,12 +169,29 @@ def test_removal_keeps_data_until_told(control_plane: ControlPlane, admin: Api, 
     claim = {"metadata": {"name": "theirs"}, "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}}
     admin.request("POST", f"/api/v1/namespaces/{namespace}/persistentvolumeclaims", body=claim)
     kept = call(runner_deploy, **given, state="absent")
-    names = [f"PersistentVolumeClaim/{namespace}/cache", *(f"Secret/{namespace}/{name}" for name in sorted(KEYS))]
-    assert sorted(kept["kept"]) == sorted(names)
+    assert kept["kept"] == [f"PersistentVolumeClaim/{namespace}/cache", f"Secret/{namespace}/studioml-signing"]
     assert not any(key in actions(kept) for key in ("PersistentVolumeClaim/cache", "Secret/studioml-signing"))
-    beats = Beats(control_plane, runner_deploy, **given, state="absent", remove_data=True)
-    assert set(actions(beats.results[1])) == {"PersistentVolumeClaim/cache", *(f"Secret/{name}" for name in KEYS)}
+    beats = Beats(control_plane, runner_deploy, **given, state="absent", remove_data=True, secret_mounts=[{"mount": "signing"}])
+    assert set(actions(beats.results[1])) == {"PersistentVolumeClaim/cache", "Secret/studioml-signing"}
     assert hands.read(admin, namespace, "persistentvolumeclaims", "theirs")
+
+
+def test_what_a_runner_does_not_mount_is_not_its_data(control_plane: ControlPlane, admin: Api, given: dict[str, t.Any], namespace: str) -> None:
+    """The message pair above all: nobody can make it again. Whether the runner is there, or gone already."""
+    secrets(admin, namespace)
+    call(runner_deploy, **given, secret_mounts=[{"mount": "signing"}, {"mount": "response-encrypt"}])
+    template = {
+        "metadata": {"labels": {"app": "theirs"}},
+        "spec": {"containers": [{"name": "it", "image": "x"}], "volumes": [{"name": "it", "secret": {"secretName": "studioml-report-keys"}}]},
+    }
+    theirs = {"metadata": {"name": "theirs"}, "spec": {"selector": {"matchLabels": {"app": "theirs"}}, "template": template}}
+    admin.request("POST", f"/apis/apps/v1/namespaces/{namespace}/deployments", body=theirs)
+    beats = Beats(control_plane, runner_deploy, **given, state="absent", remove_data=True)
+    gone = {key for key in actions(beats.results[1]) if key.startswith("Secret/")}
+    assert gone == {"Secret/studioml-signing"}
+    assert "Secret studioml-report-keys; theirs in namespace" in " ".join(beats.results[1]["warnings"])
+    left = {item["metadata"]["name"] for item in admin.request("GET", f"/api/v1/namespaces/{namespace}/secrets")["items"]}
+    assert left == set(KEYS) - {"studioml-signing"}
 
 
 def test_a_claim_that_is_there_is_left_as_it_is(given: dict[str, t.Any], namespace: str) -> None:

@@ -14,6 +14,7 @@ import typing as t
 
 import pytest
 
+from ansible_collections.studioml.fleet.plugins.module_utils import _artefacts
 from ansible_collections.studioml.fleet.plugins.module_utils._artefacts import _merge, _Unpacked
 from ansible_collections.studioml.fleet.plugins.module_utils._artefacts_spec import CONTAINER, main_has_ended, with_artefacts
 from ansible_collections.studioml.fleet.plugins.module_utils._errors import FleetError
@@ -54,6 +55,12 @@ FILE, LINK, HARD, FOLDER, PIPE = tarfile.REGTYPE, tarfile.SYMTYPE, tarfile.LNKTY
         # each of them stays inside by its words; together they do not
         ([("d", FOLDER, ""), ("d/up", LINK, ".."), ("out", LINK, "d/up/../x")], ["out"]),
         ([("hard", HARD, "../../etc/passwd")], ["hard"]),
+        # nothing is made below a link, whatever it is and whatever comes first
+        ([("x", FILE, "1"), ("link", LINK, ".."), ("link/evil", HARD, "x")], ["link", "link/evil"]),
+        ([("link", LINK, ".."), ("link/evil", LINK, "place"), ("link/b/evil", LINK, "x")], ["link", "link/evil", "link/b/evil"]),
+        ([("x", FILE, "1"), ("d", FOLDER, ""), ("link", LINK, "d"), ("link/evil", HARD, "x")], ["link/evil"]),
+        ([("link", LINK, ".."), ("link/evil", FOLDER, ""), ("link/evil/x", FILE, "1")], ["link"]),
+        ([("link/evil", FILE, "1"), ("link", LINK, "..")], ["link"]),
         ([("link", LINK, "/etc/passwd"), ("hard", HARD, "link")], ["hard", "link"]),
         ([("pipe", PIPE, "")], ["pipe"]),
     ],
@@ -77,6 +84,15 @@ def test_what_stays_inside(tmp_path: pathlib.Path) -> None:
 def test_too_much(tmp_path: pathlib.Path) -> None:
     with pytest.raises(FleetError, match="more than 5 bytes"):
         _Unpacked(str(tmp_path), 5).take(stream(("a", FILE, "123"), ("b", FILE, "456")))  # type: ignore[arg-type]
+    with pytest.raises(FleetError, match="more than 5 bytes"):
+        _Unpacked(str(tmp_path / "links"), 5).take(stream(("a", FILE, "123"), ("b", HARD, "a")))  # type: ignore[arg-type]
+
+
+def test_too_many(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_artefacts, "MOST_FILES", 2)
+    for kind in (HARD, LINK):
+        with pytest.raises(FleetError, match="more than .*2 (files|links)"):
+            _Unpacked(str(tmp_path / "place"), 100).take(stream(("a", FILE, ""), *((f"link{number}", kind, "a") for number in range(3))))  # type: ignore[arg-type]
 
 
 def test_files_are_put_in_place(tmp_path: pathlib.Path) -> None:

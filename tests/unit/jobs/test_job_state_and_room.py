@@ -9,10 +9,12 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.studioml.fleet.plugins.module_utils import _placement
-from ansible_collections.studioml.fleet.plugins.module_utils._job_spec import JobSpec
+from ansible_collections.studioml.fleet.plugins.module_utils._job_spec import JobSpec, objects, spec_of
 from ansible_collections.studioml.fleet.plugins.module_utils._job_state import counted, newest_pod, state_of, word
+from ansible_collections.studioml.fleet.plugins.modules import gpu_job
 
 Thing = dict[str, t.Any]
 TAINT = {"key": "k", "value": "v", "effect": "NoExecute"}
@@ -90,6 +92,14 @@ def taker(gpus: int, name: str = "", phase: str = "Running") -> Thing:
 
 # one that the scheduler cannot place, for whatever reason
 REFUSED = {**taker(2), "status": {"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}]}}
+
+
+@pytest.mark.parametrize(("amount", "asked"), [("2", 2), (1, 1), ("0", 0)])
+def test_gpus_among_the_limits_want_room_too(amount: t.Any, asked: int) -> None:
+    checked = ArgumentSpecValidator(gpu_job.ARGUMENTS).validate({"name": "one", "image": "a", "resources": {"limits": {"nvidia.com/gpu": amount, "cpu": 1}}})
+    wanted = spec_of(checked.validated_parameters, "ns")
+    assert wanted.gpus == asked and _placement.room([node("a", 0)], [], wanted).fits is not bool(asked)
+    assert objects(wanted)[0]["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"] == {"nvidia.com/gpu": str(amount), "cpu": "1"}
 
 
 def spec(**given: t.Any) -> JobSpec:

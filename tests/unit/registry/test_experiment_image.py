@@ -162,6 +162,7 @@ def test_wrong_registries_are_refused(url: str, words: str) -> None:
         ({"storage_dir": "storage"}, "no plain absolute path"),
         ({"storage_dir": "/a b"}, "no plain absolute path"),
         ({"pip": ("pip", "install", "--index-url", "https://u:geheim@pypi.example/simple")}, "a URL with a password"),
+        ({"pip": ("pip", "install", "pkg @ git+HTTPS://geheim@git.example/pkg")}, "a URL with a password or token"),
         ({"command": ("python\nRUN x",)}, "a line break"),
     ],
 )
@@ -169,6 +170,11 @@ def test_bad_input(wanted: Wanted, change: dict[str, t.Any], words: str) -> None
     with pytest.raises(FleetError, match=words) as caught:
         checked(wanted._replace(**change))
     assert "geheim" not in caught.value.text()
+
+
+def test_urls_without_a_secret_are_taken(wanted: Wanted) -> None:
+    urls = ("git+ssh://git@git.example/pkg", "https://pypi.example/simple/@scope/pkg")
+    assert checked(wanted._replace(pip=("pip", *urls))).pip[1:] == urls
 
 
 def test_a_missing_file_of_requirements(wanted: Wanted, images: Images) -> None:

@@ -64,6 +64,26 @@ def test_failures_and_replacement(kubelet: StandIn, given: dict[str, t.Any], adm
     assert [name for name in after if after[name] != before[name]] == ["one-2"], "only what had failed ran again"
 
 
+def test_replacement_of_more_than_may_run_at_a_time(kubelet: StandIn, given: dict[str, t.Any], admin: Api, namespace: str) -> None:
+    """What the watch still has to say of the Jobs that were replaced is no news of those that have to wait for their turn."""
+    kubelet.plan = lambda pod: 0 if pod["spec"]["containers"][0]["args"] == ["0"] else 1
+    arguments: dict[str, t.Any] = {**given, "wait": True, "parameters": [{"args": [str(number)]} for number in range(4)]}
+    with pytest.raises(FleetError, match="3 of 4 Jobs of grid one have not succeeded"):
+        call(gpu_job, **arguments)
+    before = {job["metadata"]["name"]: job["metadata"]["uid"] for job in jobs(admin, namespace)}
+    kubelet.plan = lambda _pod: 0
+    assert call(gpu_job, **arguments, again="replace", max_running=1, wait_timeout=60)["counts"]["complete"] == 4
+    after = {job["metadata"]["name"]: job["metadata"]["uid"] for job in jobs(admin, namespace)}
+    assert sorted(name for name in before if after[name] != before[name]) == ["one-1", "one-2", "one-3"]
+
+
+def test_a_namespace_that_is_not_there(control_plane: ControlPlane, given: dict[str, t.Any], namespace: str) -> None:
+    new = {"namespace": f"{namespace}-new", "create_namespace": True}
+    beats = Beats(control_plane, gpu_job, **{**given, **new}, parameters=[{"args": ["a"]}, {"files": {"/f": "x"}}])
+    assert [one["kind"] for one in beats.results[1]["objects"]] == ["Namespace", "Job", "Job", "ConfigMap"]
+    assert beats.results[0]["objects"] == beats.results[1]["objects"]
+
+
 def test_one_whose_jobs_cannot_begin_says_why_and_leaves_nothing(kubelet: StandIn, given: dict[str, t.Any], admin: Api, namespace: str) -> None:
     kubelet.plan = lambda _pod: "ImagePullBackOff"
     arguments: dict[str, t.Any] = {**given, "wait": True, "parameters": [{}, {}, {}], "max_running": 2, "image_pull_grace": 1, "schedule_grace": 1}

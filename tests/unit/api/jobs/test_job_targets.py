@@ -107,6 +107,31 @@ def test_where_there_is_room(
     assert beats.results[3]["targets"][1]["why"] == "the Job is there already"
 
 
+@pytest.mark.parametrize("more", [{"again": "replace"}, {"parameters": [{"args": ["a"]}]}, {"again": "replace", "parameters": [{}]}], ids=str)
+def test_what_is_there_already_does_not_run_elsewhere_too(
+    admin: Api, controllers: None, where: dict[str, t.Any], namespace: str, nodes: tuple[str, str], more: dict[str, t.Any]
+) -> None:
+    assert call(gpu_job, **where, **more, place="free")["where"] == ["gpu1"]
+    admin.request("PATCH", f"/api/v1/nodes/{nodes[0]}", body={"spec": {"unschedulable": True}}, content_type=hands.MERGE)
+    before = made(admin, namespace)
+    again = call(gpu_job, **where, **more, place="free")
+    assert again["where"] == ["gpu1"] and not again["changed"] and made(admin, namespace) == before
+
+
+def test_a_selector_at_a_node_means_what_was_made_for_it(
+    admin: Api, controllers: None, where: dict[str, t.Any], namespace: str, nodes: tuple[str, str]
+) -> None:
+    call(gpu_job, **where, labels={"app": "x"})
+    one = where["targets"][0]
+    call(gpu_job, kubeconfig=one["kubeconfig"], namespace=namespace, name="two", image="a", labels={"app": "x"}, wait=False)
+    gone = call(gpu_job, targets=[one], state="absent", selector="app=x")
+    assert gone["targets"][0]["removed_jobs"] == [f"one-{nodes[0]}"] and made(admin, namespace) == {f"one-{nodes[1]}", "two"}
+    assert f"left alone at the node {nodes[0]}: two (" in json.dumps(gone)
+    whole = {key: value for key, value in one.items() if key != "node"}
+    call(gpu_job, targets=[whole], state="absent", selector="app=x")
+    assert not made(admin, namespace), "a target without a node means all"
+
+
 def test_no_room_anywhere(admin: Api, where: dict[str, t.Any], namespace: str) -> None:
     with pytest.raises(FleetError, match=r"room at 0 of 1 targets. gpu1: fleet.test/gpu: 2 of 2 free on gpu1-\w+.*; 4 needed; gpu2: .*Nothing was made"):
         call(gpu_job, **where, gpus=4, place="free")
