@@ -35,6 +35,19 @@ def grant(admin: Api, namespace: str, user: str, verbs: t.Sequence[str], groups:
     admin.request("POST", f"{rbac}/roles", body={"metadata": {"name": user}, "rules": rules})
     ref = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": user}
     admin.request("POST", f"{rbac}/rolebindings", body={"metadata": {"name": user}, "roleRef": ref, "subjects": [{"kind": "User", "name": user}]})
+    await_rights(admin, user, rules, namespace)
+
+
+def await_rights(admin: Api, user: str, rules: t.Sequence[dict[str, t.Any]], namespace: str = "") -> None:
+    """Until the API server has heard of new rights; it does so a moment after they were written."""
+    rule = rules[-1]
+    asked = {"namespace": namespace, "group": rule["apiGroups"][-1], "verb": rule["verbs"][-1], "name": (rule.get("resourceNames") or [""])[-1]}
+    asked["resource"], _slash, asked["subresource"] = rule["resources"][-1].partition("/")
+    review = {"spec": {"user": user, "resourceAttributes": asked}}
+    end = time.monotonic() + 20
+    while not admin.request("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", body=review)["status"]["allowed"]:
+        assert time.monotonic() < end, "the API server has not heard of the new rights"
+        time.sleep(0.02)
 
 
 def apply(admin: Api, path: str, body: dict[str, t.Any], manager: str, force: bool = True) -> None:

@@ -59,6 +59,7 @@ def bind(admin: Api, namespace: str, user: str, role: dict[str, t.Any]) -> None:
     reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": role["kind"], "name": name}
     subjects = [{"kind": "User", "name": user, "apiGroup": "rbac.authorization.k8s.io"}]
     admin.request("POST", f"{place}/{kinds[1]}", body={"metadata": {"name": name}, "roleRef": reference, "subjects": subjects})
+    hands.await_rights(admin, user, role["rules"], "" if whole else namespace)
 
 
 def test_four_beats_of_a_claim(control_plane: ControlPlane, admin: Api, given: dict[str, t.Any], namespace: str) -> None:

@@ -7,10 +7,10 @@
 from __future__ import annotations
 
 import pathlib
-import time
 import typing as t
 import uuid
 
+import hands
 import pytest
 from beats import call
 from control_plane import ControlPlane
@@ -58,13 +58,7 @@ def namespace_with(admin: Api, user: str, rules: Rules) -> str:
     admin.request("POST", f"{path}/roles", body={"metadata": {"name": "it"}, "rules": made})
     ref = {"apiGroup": RBAC, "kind": "Role", "name": "it"}
     admin.request("POST", f"{path}/rolebindings", body={"metadata": {"name": "it"}, "roleRef": ref, "subjects": [{"kind": "User", "name": user}]})
-    group, resource, verb = rules[-1]
-    asked = {"namespace": name, "group": group, "resource": resource, "verb": verb}
-    review = {"spec": {"user": user, "resourceAttributes": asked}}
-    end = time.monotonic() + 20
-    while not admin.request("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", body=review)["status"]["allowed"]:
-        assert time.monotonic() < end, "the API server has not heard of the new Role"
-        time.sleep(0.02)
+    hands.await_rights(admin, user, made, name)
     return name
 
 

@@ -343,6 +343,7 @@ def least(admin: Api, control_plane: ControlPlane, namespace: str, rules: list[d
     ref = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": user}
     body = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": user}, "roleRef": ref}
     hands.apply(admin, f"{rbac}/rolebindings/{user}", {**body, "subjects": [{"kind": "User", "name": user, "apiGroup": ref["apiGroup"]}]}, "t")
+    hands.await_rights(admin, user, rules, namespace)
     return str(control_plane.kubeconfig(user, user, []))
 
 

@@ -65,6 +65,7 @@ def user(control_plane: ControlPlane, admin: Api, namespace: str) -> t.Iterator[
             reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": one["kind"], "name": own}
             subjects = [{"kind": "User", "name": name, "apiGroup": "rbac.authorization.k8s.io"}]
             admin.request("POST", f"{place}/{kinds[1]}", body={"metadata": {"name": own}, "roleRef": reference, "subjects": subjects})
+            hands.await_rights(admin, name, one["rules"], "" if whole else namespace)
             cluster.extend(f"{place}/{kind}/{own}" for kind in kinds if whole)
         return str(control_plane.kubeconfig(name, name, []))
 
