@@ -92,7 +92,8 @@ def test_too_many(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(_artefacts, "MOST_FILES", 2)
     for kind in (HARD, LINK):
         with pytest.raises(FleetError, match="more than .*2 (files|links)"):
-            _Unpacked(str(tmp_path / "place"), 100).take(stream(("a", FILE, ""), *((f"link{number}", kind, "a") for number in range(3))))  # type: ignore[arg-type]
+            links = [(f"link{number}", kind, "a") for number in range(3)]
+            _Unpacked(str(tmp_path / "place"), 100).take(stream(("a", FILE, ""), *links))  # type: ignore[arg-type]
 
 
 def test_files_are_put_in_place(tmp_path: pathlib.Path) -> None:
