@@ -99,27 +99,12 @@ class _Build:
 
     def follow(self, api: Api, spec: JobSpec, name: str, params: Params, report: _job_run.Report, label: str) -> Result:
         """Wait for the end of the Job."""
-        from ansible_collections.studioml.fleet.plugins.module_utils._job_wait import to_end  # an unchanged run needs none
-
         self.several = (spec.parallelism or 1) > 1 or (spec.completions or 1) > 1
         if report:
             self.say = lambda words: report(f"{label or name}: {words}")
-        return to_end(
-            api,
-            spec.namespace,
-            name,
-            timeout=params["wait_timeout"],
-            report=report,
-            follow=params["follow"],
-            log_file=params["log_file"],
-            log_lines=params["log_lines"],
-            hide=list(spec.secret_env.values()),
-            label=label,
-            image_pull=params["image_pull_grace"],
-            schedule=params["schedule_grace"],
-            tap=self._tap if params["tests"] == "auto" else None,
-            ended=(lambda pod: self._copy(api, spec.namespace, pod)) if params["artefacts"] else None,
-        )
+        tap = self._tap if params["tests"] == "auto" else None
+        ended = (lambda pod: self._copy(api, spec.namespace, pod)) if params["artefacts"] else None
+        return _job_run.follow(api, spec, name, params, report, label, tap, ended)
 
     def _tap(self, pod: str) -> t.Callable[[str], None]:
         """Of several tries the last one counts; of several pods each."""

@@ -15,7 +15,7 @@ import time
 import typing as t
 
 from ansible_collections.studioml.fleet.plugins.module_utils import _job_objects as objects
-from ansible_collections.studioml.fleet.plugins.module_utils import _job_spec, _jobs, _names
+from ansible_collections.studioml.fleet.plugins.module_utils import _job_replace, _job_spec, _jobs, _names
 from ansible_collections.studioml.fleet.plugins.module_utils._apply import Applier, Outcome
 from ansible_collections.studioml.fleet.plugins.module_utils._errors import FleetError
 from ansible_collections.studioml.fleet.plugins.module_utils._job_state import counted, is_finished, state_of, word
@@ -104,7 +104,7 @@ def run(
 
     def begin(found: list[Thing]) -> dict[str, Thing]:
         others = _take_all(grid, found, again)
-        _jobs.remove(api, others, delete_timeout, check)
+        _job_replace.make_way(api, others, delete_timeout, check)
         replaced = {job["metadata"]["name"]: job for job in others}
         _refill(applier, grid, None if check else most, replaced)
         return replaced
@@ -153,6 +153,7 @@ def _late(grid: Grid, timeout: float) -> FleetError:
 def _look_why(api: Api, grid: Grid, delete_timeout: float) -> None:
     """Nothing has gone on for a while: FleetError when Jobs cannot begin. Those that this task has made and that wait for the same are removed again."""
     pending = [name for name, job in grid.live.items() if word(job) == "pending"]
+    _job_replace.nudge(api, [grid.live[name] for name in pending if _job_replace.is_forgotten(grid.live[name])])
     if not pending or any(word(job) == "running" for job in grid.live.values()):
         return
     from ansible_collections.studioml.fleet.plugins.module_utils._job_wait import to_end

@@ -22,6 +22,7 @@ from ansible_collections.studioml.fleet.plugins.module_utils._workload import na
 
 if t.TYPE_CHECKING:
     from ansible_collections.studioml.fleet.plugins.module_utils._job_grid import Grid
+    from ansible_collections.studioml.fleet.plugins.module_utils._job_wait import Hook, Tap
 
 Params = t.Dict[str, t.Any]
 Result = t.Dict[str, t.Any]
@@ -131,8 +132,10 @@ def end(api: Api, begun: Begun, params: Params, check: bool, report: Report = No
     return result
 
 
-def follow(api: Api, spec: _job_spec.JobSpec, name: str, params: Params, report: Report, label: str) -> Result:
-    """Wait for the end of a Job that is there."""
+def follow(
+    api: Api, spec: _job_spec.JobSpec, name: str, params: Params, report: Report, label: str, tap: Tap | None = None, ended: Hook | None = None
+) -> Result:
+    """Wait for the end of a Job that is there. C(tap) and C(ended) as in C(_job_wait.to_end)."""
     from ansible_collections.studioml.fleet.plugins.module_utils._job_wait import to_end  # an unchanged run needs none
 
     return to_end(
@@ -148,6 +151,9 @@ def follow(api: Api, spec: _job_spec.JobSpec, name: str, params: Params, report:
         label=label,
         image_pull=params["image_pull_grace"],
         schedule=params["schedule_grace"],
+        tap=tap,
+        ended=ended,
+        nudge=True,
     )
 
 

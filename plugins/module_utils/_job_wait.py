@@ -18,6 +18,7 @@ from ansible_collections.studioml.fleet.plugins.module_utils._causes import Prob
 from ansible_collections.studioml.fleet.plugins.module_utils._errors import FleetError
 from ansible_collections.studioml.fleet.plugins.module_utils._job_feed import Feed
 from ansible_collections.studioml.fleet.plugins.module_utils._job_lines import JobLines, Report
+from ansible_collections.studioml.fleet.plugins.module_utils._job_replace import NUDGE_SECONDS, nudge
 from ansible_collections.studioml.fleet.plugins.module_utils._job_state import is_finished, main_container, newest_pod, state_of, word
 from ansible_collections.studioml.fleet.plugins.module_utils._kinds import path
 from ansible_collections.studioml.fleet.plugins.module_utils._pod_log import PodLog
@@ -53,6 +54,7 @@ class Wait:
     running: Hook | None = None
     since: str = ""
     tail: int | None = None
+    nudge: bool = False
 
 
 @dataclass
@@ -101,6 +103,7 @@ def to_end(
     running: Hook | None = None,
     since: str = "",
     tail: int | None = None,
+    nudge: bool = False,
 ) -> Thing:
     """How a Job ended: C(state) (see C(_job_state)), C(log) (its last lines), and, unless it is complete, C(cause), C(message) and C(hint).
 
@@ -111,11 +114,12 @@ def to_end(
     :param ended: called once for each pod whose main container has ended, while the others of its containers may still run, and again when that pod has changed
         if it gave back False; C(running) when it has begun.
     :param since: follow from there on (see C(PodLog)); C(tail) from so many lines before now.
+    :param nudge: help a Job that the cluster's job controller has forgotten (see C(_job_replace)); this writes to it.
     """
     hidden = list(hide)
     lines = JobLines(label or name, report, follow, log_file, max(log_lines, causes.LAST_LINES), hidden)
     try:
-        wait = Wait(timeout, image_pull, schedule, follow or bool(log_file or tap), log_lines, tap, ended, running, since, tail)
+        wait = Wait(timeout, image_pull, schedule, follow or bool(log_file or tap), log_lines, tap, ended, running, since, tail, nudge)
         return _Waiting(api, namespace, name, wait, lines, hidden).run()
     finally:
         lines.close()
@@ -132,6 +136,7 @@ class _Waiting:
         self.feeds: dict[str, Feed] = {}
         self.logs: dict[tuple[str, int], tuple[PodLog, threading.Thread]] = {}
         self.tails: dict[str, list[str]] = {}
+        self.nudged = self.view.begun
 
     def run(self) -> Thing:
         self._feed("job", "Job", {"fieldSelector": f"metadata.name={self.name}"})
@@ -160,11 +165,8 @@ class _Waiting:
             due, problem = self._due(now)
             if problem and due <= now:
                 return problem
-            if {"job", "pods"} <= listed and not self.view.own() and "events" not in self.feeds and not self.view.job["spec"].get("suspend"):
-                asked = self.view.begun + NO_POD_SECONDS
-                if asked <= now:
-                    self._feed("events", "Event", {"fieldSelector": f"involvedObject.name={self.name}"})
-                due = min(due, max(asked, now + 0.01))
+            if {"job", "pods"} <= listed and not self.view.own() and not self.view.job["spec"].get("suspend"):
+                due = min(due, self._without_pod(now))
             try:
                 kind, news = self.inbox.get(timeout=max(0.01, min(self.deadline, due) - now))
             except queue.Empty:
@@ -176,6 +178,19 @@ class _Waiting:
                 listed.add(kind)
             self._take(kind, news)
         return None
+
+    def _without_pod(self, now: float) -> float:
+        """Look why the Job has no pod, if that has lasted; when to look again."""
+        asked = self.view.begun + NO_POD_SECONDS
+        if "events" not in self.feeds:
+            if now < asked:
+                return asked
+            self._feed("events", "Event", {"fieldSelector": f"involvedObject.name={self.name}"})
+        if self.wait.nudge and now >= self.nudged + NUDGE_SECONDS:
+            self.nudged = now
+            self.lines.say("has no pod yet; the cluster's job controller is made to look again")
+            nudge(self.api, [self.view.job])
+        return self.nudged + NUDGE_SECONDS
 
     def _due(self, now: float) -> tuple[float, Problem | None]:
         """When the first of the present problems has lasted too long, and which it is."""

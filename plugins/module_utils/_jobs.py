@@ -73,8 +73,10 @@ def present(
             return _kept(name, before + finish(applier, live, wanted, owned))
         return Kept(name, live, [*before, Outcome(wanted, "unchanged", live=live)])
     if live is not None:
+        from ansible_collections.studioml.fleet.plugins.module_utils._job_replace import make_way  # seldom needed
+
         refuse_other(live, wanted, again)
-        remove(api, [live], delete_timeout, check)
+        make_way(api, [live], delete_timeout, check)
     # in a namespace that would only be made there is nobody to ask
     nowhere = check and any(outcome.changed for outcome in before)
     return _kept(name, before + (predicted(wanted, owned) if nowhere else create(applier, wanted, owned, live)))

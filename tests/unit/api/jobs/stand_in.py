@@ -14,6 +14,7 @@ import typing as t
 import hands
 
 from ansible_collections.studioml.fleet.plugins.module_utils._api_errors import ApiError
+from ansible_collections.studioml.fleet.plugins.module_utils._errors import FleetError
 from ansible_collections.studioml.fleet.plugins.module_utils._rest import Api
 
 Thing = dict[str, t.Any]
@@ -68,7 +69,7 @@ class StandIn(threading.Thread):
 
     def run(self) -> None:
         while not self.stopped.wait(0.05):
-            with contextlib.suppress(ApiError):
+            with contextlib.suppress(FleetError):  # a slow API server, for one
                 self._look()
 
     def _look(self) -> None:
