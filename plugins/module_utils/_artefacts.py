@@ -18,7 +18,7 @@ import time
 import typing as t
 
 from ansible_collections.studioml.fleet.plugins.module_utils import _exec
-from ansible_collections.studioml.fleet.plugins.module_utils._api_errors import Unreachable
+from ansible_collections.studioml.fleet.plugins.module_utils._api_errors import Unreachable, transport
 from ansible_collections.studioml.fleet.plugins.module_utils._errors import FleetError
 from ansible_collections.studioml.fleet.plugins.module_utils._rest import BLOCK, Api
 
@@ -62,10 +62,12 @@ def _stream(api: Api, namespace: str, pod: str, container: str, path: str, unpac
         try:
             with os.fdopen(writing, "wb", buffering=0) as pipe:
                 outcome.append(_exec.run(api, namespace, pod, container, ["sh", "-c", SCRIPT, "sh", path], _whole(pipe), deadline=deadline))
-        except BrokenPipeError:
-            outcome.append((0, ""))  # the reader has had enough, and says why
+        except _Enough:
+            outcome.append((0, ""))
         except FleetError as error:
             failures.append(error)
+        except OSError as error:
+            failures.append(transport(error, api.target, f"copying {path} out of pod {namespace}/{pod}"))
 
     thread = threading.Thread(target=carry, daemon=True, name=f"copy {path}")
     thread.start()
@@ -93,9 +95,16 @@ def _whole(pipe: t.IO[bytes]) -> t.Callable[[bytes], None]:
     def write(content: bytes) -> None:
         view = memoryview(content)
         while view:
-            view = view[pipe.write(view):]
+            try:
+                view = view[pipe.write(view):]
+            except BrokenPipeError:
+                raise _Enough from None
 
     return write
+
+
+class _Enough(Exception):
+    """The reader takes no more, and says why."""
 
 
 class _Unpacked:

@@ -9,6 +9,7 @@ The one file of the core that knows Ansible; the controller's side is in plugin_
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback
@@ -85,6 +86,17 @@ def connect(params: Params, target: _kubeconfig.Target) -> Api:
 def api_of(params: Params) -> Api:
     """A client for the API server that the options name."""
     return connect(params, target_of(params))
+
+
+@contextlib.contextmanager
+def opened(params: Params) -> t.Iterator[tuple[Api, str]]:
+    """A client for the one API server that the options name, and the namespace; closed at the end."""
+    target = target_of(params)
+    api, namespace = connect(params, target), namespace_of(params, target)
+    try:
+        yield api, namespace
+    finally:
+        api.close()
 
 
 def namespace_of(params: Params, target: _kubeconfig.Target) -> str:

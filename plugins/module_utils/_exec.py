@@ -24,10 +24,9 @@ from ansible_collections.studioml.fleet.plugins.module_utils._rest import BLOCK,
 from ansible_collections.studioml.fleet.plugins.module_utils._upgrade import upgraded
 
 PROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io")
-STDIN, STDOUT, STDERR, STATUS, CLOSED = 0, 1, 2, 3, 255
+STDOUT, STDERR, STATUS = 1, 2, 3
 # What a command says when it fails is kept to this length.
 WORDS = 2000
-PIECE = 32768
 
 
 def run(
@@ -37,12 +36,11 @@ def run(
     container: str,
     command: t.Sequence[str],
     stdout: t.Callable[[bytes], None],
-    stdin: bytes | None = None,
     deadline: float | None = None,
 ) -> tuple[int, str]:
     """Run it; its exit code and what it wrote to stderr (the beginning). What it writes to stdout goes to C(stdout), block by block."""
     deadline = deadline if deadline is not None else time.monotonic() + api.request_timeout
-    query = [("container", container), ("stdout", "true"), ("stderr", "true")] + [("stdin", "true")] * (stdin is not None)
+    query = [("container", container), ("stdout", "true"), ("stderr", "true")]
     url = f"{api.url(path('Pod', namespace, pod))}/exec?{urlencode(query + [('command', word) for word in command])}"
     connection = api.open()
     try:
@@ -53,8 +51,6 @@ def run(
         if not protocol:
             advice = "The cluster, or a proxy before it, does not let WebSockets pass."
             raise FleetError(f"{api.target.name} does not run commands in pods by WebSocket.", advice)
-        if stdin is not None:
-            _feed(connection, stdin, protocol == PROTOCOLS[0])
         return _Running(api, connection, stdout, deadline, f"the command in pod {namespace}/{pod}").until_over()
     finally:
         connection.close()
@@ -65,13 +61,6 @@ def _explained(error: ApiError, namespace: str, pod: str, container: str) -> Api
         words = f"The kubeconfig's user may not run commands in pods of namespace {namespace}, which is how files are copied out."
         return ApiError(words, "Grant get and create on pods/exec by a Role and RoleBinding.", error.status, error.answer)
     return ApiError(f"{error.message} (container {container} of pod {pod})", error.hint, error.status, error.answer)
-
-
-def _feed(connection: Connection, content: bytes, closes: bool) -> None:
-    for start in range(0, len(content), PIECE):
-        connection.sock.sendall(websocket.encode(websocket.BINARY, bytes([STDIN]) + content[start:start + PIECE]))
-    if closes:
-        connection.sock.sendall(websocket.encode(websocket.BINARY, bytes([CLOSED, STDIN])))
 
 
 class _Running:

@@ -46,7 +46,12 @@ class JobTarget(_fleet.Job):
         made = _job_spec.spec_of(self.params, namespace)
         if not self.node or self.params.get("node_name"):
             return made
-        return dataclasses.replace(made, name=_names.shortened(f"{made.name}-{self.node}", 63 - 6), node_name=_names.dns_name(self.node, "node"))
+        return dataclasses.replace(made, name=_name_at(made.name, self.node), node_name=_names.dns_name(self.node, "node"))
+
+
+def _name_at(name: str, node: str) -> str:
+    """What a Job is called at one node, with room for what C(again: new) adds."""
+    return _names.shortened(f"{name}-{node}", _names.LABEL - 6)
 
 
 def present(params: Params, check: bool, report: Report, begin: Begin = _job_run.begin, end: End = _job_run.end) -> Result:
@@ -86,7 +91,7 @@ def absent(params: Params, check: bool) -> Result:
     def one(job: _fleet.Job) -> None:
         api = fleet.clients.of(job.params)
         name, node = job.params.get("name"), "" if job.params.get("node_name") else t.cast(JobTarget, job).node
-        given = {**job.params, "name": _names.shortened(f"{name}-{node}", 63 - 6)} if node and name else job.params
+        given = {**job.params, "name": _name_at(name, node)} if node and name else job.params
         try:
             # a selector means Jobs of the whole cluster, and the target may be one node of it
             job.result = _job_run.absent(api, given, _door.namespace_of(job.params, api.target), check, "" if name else node)

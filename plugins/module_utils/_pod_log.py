@@ -296,11 +296,6 @@ def place_of(stamp: str) -> Place | None:
     return moment, int((found.group(2) or "").ljust(9, "0"))
 
 
-def follow(api: Api, namespace: str, pod: str, container: str, sink: Sink, deadline: float) -> str:
-    """Tell C(sink) each line of a container's log until it ends; see C(PodLog.follow)."""
-    return PodLog(api, namespace, pod, container).follow(sink, deadline)
-
-
 def tail(api: Api, namespace: str, pod: str, container: str, lines: int, previous: bool = False) -> list[str]:
     """The last lines of a container's log."""
     query: dict[str, t.Any] = {"container": container, "tailLines": lines, "limitBytes": max(1, lines) * LONGEST_LINE}

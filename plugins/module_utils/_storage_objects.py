@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from ansible_collections.studioml.fleet.plugins.module_utils import _names
 from ansible_collections.studioml.fleet.plugins.module_utils._errors import FleetError
 from ansible_collections.studioml.fleet.plugins.module_utils._quantity import is_quantity, quantity
+from ansible_collections.studioml.fleet.plugins.module_utils._workload import MANAGED_BY
 
 Thing = t.Dict[str, t.Any]
-MANAGED_BY = {"app.kubernetes.io/managed-by": "studioml.fleet"}
 NFS_CLASS = "nfs"
 PORTS = (("nfs", 2049), ("mountd", 20048), ("rpcbind", 111))
 EXPORTS = "/exports"

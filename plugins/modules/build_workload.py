@@ -255,12 +255,8 @@ def perform(params: dict[str, t.Any], check: bool, report: t.Callable[[str], Non
         from ansible_collections.studioml.fleet.plugins.module_utils import _job_fleet  # one target needs none of it
 
         return _job_fleet.present(given, check, report, _build.begin, _build.end)
-    target = _door.target_of(given)
-    api, namespace = _door.connect(given, target), _door.namespace_of(given, target)
-    try:
+    with _door.opened(given) as (api, namespace):
         return _build.end(api, _build.begin(api, given, namespace, check), given, check, report)
-    finally:
-        api.close()
 
 
 def main() -> None:

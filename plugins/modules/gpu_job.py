@@ -223,14 +223,10 @@ def perform(params: dict[str, t.Any], check: bool, report: t.Callable[[str], Non
         from ansible_collections.studioml.fleet.plugins.module_utils import _job_fleet  # one target needs none of it
 
         return _job_fleet.present(params, check, report) if present else _job_fleet.absent(params, check)
-    target = _door.target_of(params)
-    api, namespace = _door.connect(params, target), _door.namespace_of(params, target)
-    try:
+    with _door.opened(params) as (api, namespace):
         if not present:
             return _job_run.absent(api, params, namespace, check)
         return _job_run.end(api, _job_run.begin(api, params, namespace, check), params, check, report)
-    finally:
-        api.close()
 
 
 def main() -> None:

@@ -149,13 +149,9 @@ ARGUMENTS: dict[str, dict[str, t.Any]] = {
 
 
 def perform(params: dict[str, t.Any], check: bool, report: t.Callable[[str], None] | None = None) -> dict[str, t.Any]:
-    target = _door.target_of(params)
-    api, namespace = _door.connect(params, target), _door.namespace_of(params, target)
-    try:
+    with _door.opened(params) as (api, namespace):
         _apply.same_cluster(api, params["cluster_id"])
         return _job_logs.read(api, params, namespace, check, report)
-    finally:
-        api.close()
 
 
 def main() -> None:

@@ -38,7 +38,7 @@ import resource, sys, time
 sys.path.insert(0, "tests")
 import conftest
 from ansible_collections.studioml.fleet.plugins.module_utils._kubeconfig import load
-from ansible_collections.studioml.fleet.plugins.module_utils._pod_log import follow
+from ansible_collections.studioml.fleet.plugins.module_utils._pod_log import PodLog
 from ansible_collections.studioml.fleet.plugins.module_utils._rest import Api
 lines, peaks = 0, []
 def sink(line):
@@ -46,7 +46,7 @@ def sink(line):
     lines += 1
     if lines % 20000 == 0:
         peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
-why = follow(Api(load(sys.argv[1])), sys.argv[2], sys.argv[3], "main", sink, time.monotonic() + 120)
+why = PodLog(Api(load(sys.argv[1])), sys.argv[2], sys.argv[3], "main").follow(sink, time.monotonic() + 120)
 print(why, lines, peaks[0], peaks[-1])
 """
 

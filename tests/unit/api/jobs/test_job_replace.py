@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A Job in the place of one that has only just begun: the cluster's job controller must not take the one for the other. All but the last test have no controller."""
+"""A Job in the place of one that has only just begun: the cluster's job controller must not take the one for the other.
+
+All but the last test have no controller.
+"""
 
 from __future__ import annotations
 
