@@ -11,7 +11,7 @@ import queue
 import threading
 import time
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ansible_collections.studioml.fleet.plugins.module_utils import _job_causes as causes
 from ansible_collections.studioml.fleet.plugins.module_utils._causes import Problem, explain, grace
@@ -20,6 +20,7 @@ from ansible_collections.studioml.fleet.plugins.module_utils._job_feed import Fe
 from ansible_collections.studioml.fleet.plugins.module_utils._job_lines import JobLines, Report
 from ansible_collections.studioml.fleet.plugins.module_utils._job_replace import NUDGE_SECONDS, nudge
 from ansible_collections.studioml.fleet.plugins.module_utils._job_state import is_finished, main_container, newest_pod, state_of, word
+from ansible_collections.studioml.fleet.plugins.module_utils._job_view import View, kind_of, told
 from ansible_collections.studioml.fleet.plugins.module_utils._kinds import path
 from ansible_collections.studioml.fleet.plugins.module_utils._pod_log import PodLog
 from ansible_collections.studioml.fleet.plugins.module_utils._pod_log import tail as tail_of
@@ -55,33 +56,6 @@ class Wait:
     since: str = ""
     tail: int | None = None
     nudge: bool = False
-
-
-@dataclass
-class _View:
-    """What the watches have told so far."""
-
-    job: Thing = field(default_factory=dict)
-    pods: dict[str, Thing] = field(default_factory=dict)
-    gone: set[str] = field(default_factory=set)
-    refused: Problem | None = None
-    since: dict[tuple[str, str], float] = field(default_factory=dict)
-    said: set[tuple[str, str]] = field(default_factory=set)
-    begun: float = field(default_factory=time.monotonic)
-
-    def own(self) -> list[Thing]:
-        """Its pods, also those that are gone."""
-        return [pod for pod in self.pods.values() if self.owns(pod)]
-
-    def owns(self, pod: Thing) -> bool:
-        """Whether it is a pod of this Job, not of a former one of that name."""
-        uid = self.job.get("metadata", {}).get("uid")
-        return any(owner.get("uid") == uid for owner in pod["metadata"].get("ownerReferences") or [])
-
-    def problems(self) -> list[Problem]:
-        """What keeps it from beginning."""
-        found = [causes.waiting_problem(pod) for pod in self.own() if pod["metadata"]["uid"] not in self.gone]
-        return [problem for problem in found if problem] or ([self.refused] if self.refused and not self.own() else [])
 
 
 def to_end(
@@ -131,7 +105,7 @@ class _Waiting:
     def __init__(self, api: Api, namespace: str, name: str, wait: Wait, lines: JobLines, hide: list[str]) -> None:
         self.api, self.namespace, self.name, self.wait, self.lines, self.hide = api, namespace, name, wait, lines, hide
         self.deadline = time.monotonic() + wait.timeout
-        self.view = _View()
+        self.view = View()
         self.inbox: queue.Queue[tuple[str, t.Any]] = queue.Queue()
         self.feeds: dict[str, Feed] = {}
         self.logs: dict[tuple[str, int], tuple[PodLog, threading.Thread]] = {}
@@ -194,13 +168,13 @@ class _Waiting:
 
     def _due(self, now: float) -> tuple[float, Problem | None]:
         """When the first of the present problems has lasted too long, and which it is."""
-        present = {_kind_of(problem): problem for problem in self.view.problems()}
+        present = {kind_of(problem): problem for problem in self.view.problems()}
         self.view.since = {key: self.view.since.get(key, now) for key in present}
         first: tuple[float, Problem | None] = (float("inf"), None)
         for key, problem in present.items():
             if key not in self.view.said:
                 self.view.said.add(key)
-                self.lines.say(f"waits: {_told(problem)}")
+                self.lines.say(f"waits: {told(problem)}")
             ends = self.view.since[key] + grace(problem, self.wait.image_pull, self.wait.schedule)
             first = min(first, (ends, problem), key=lambda one: one[0])
         return first
@@ -209,11 +183,11 @@ class _Waiting:
         if kind == "job":
             self._take_job(event)
         elif kind == "pods":
-            told = {pod["metadata"]["uid"] for pod in event.objects}
+            heard = {pod["metadata"]["uid"] for pod in event.objects}
             if event.type == "LISTED":
-                self.view.gone = set(self.view.pods) - told  # while nothing was heard: nobody saw them end
+                self.view.gone = set(self.view.pods) - heard  # while nothing was heard: nobody saw them end
             elif event.type == "DELETED":
-                self.view.gone |= told
+                self.view.gone |= heard
             for pod in event.objects:
                 self.view.pods[pod["metadata"]["uid"]] = pod
                 self._look_at(pod)
@@ -380,16 +354,7 @@ class _Waiting:
             words = f" {lost.message}" if lost else ""
             return FleetError(f"{where} could not be followed for {self.wait.timeout:g} s.{words}", lost.hint if lost else "", **self._facts())
         problems = self.view.problems()
-        because = f": {_told(problems[0])}" if problems else ""
+        because = f": {told(problems[0])}" if problems else ""
         message = self.lines.clean(f"{where} has not ended in {self.wait.timeout:g} s and is {word(self.view.job)}{because}. It goes on there.")
         hint = "Give it more time with wait_timeout, look with job_log, or remove it with gpu_job and state: absent."
         return FleetError(message, causes.advice_of(problems[0]) if problems else hint, **self._facts())
-
-
-def _told(problem: Problem) -> str:
-    return f"{problem.where}: {problem.reason}" + (f" ({' '.join(problem.words.split())})" if problem.words else "")
-
-
-def _kind_of(problem: Problem) -> tuple[str, str]:
-    # ErrImagePull and ImagePullBackOff take turns: one problem
-    return (problem.where, "image" if "Image" in problem.reason else problem.reason)
