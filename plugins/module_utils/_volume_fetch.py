@@ -41,14 +41,11 @@ def fetch(api: Api, params: Params, namespace: str, check: bool, report: t.Calla
     from ansible_collections.studioml.fleet.plugins.module_utils import _artefacts, _exec
     from ansible_collections.studioml.fleet.plugins.module_utils._job_wait import to_end
 
-    copied: list[Thing | FleetError] = []
+    copied: list[Thing] = []
 
     def copy(pod: Thing) -> None:
         name = pod["metadata"]["name"]
-        try:
-            copied.append(_artefacts.fetch(api, namespace, name, CONTAINER, f"{MOUNT}/{folder}", params["dest"], params["max_bytes"], params["timeout"]))
-        except FleetError as error:
-            copied.append(error)
+        copied.append(_artefacts.fetch(api, namespace, name, CONTAINER, f"{MOUNT}/{folder}", params["dest"], params["max_bytes"], params["timeout"]))
         with contextlib.suppress(FleetError):  # it is deleted anyhow
             _exec.run(api, namespace, name, CONTAINER, RELEASE, lambda content: None)
 
@@ -70,8 +67,6 @@ def fetch(api: Api, params: Params, namespace: str, check: bool, report: t.Calla
         _jobs.delete(api, live, "Background")
     if not copied:
         raise FleetError(ended.get("message") or f"The pod that mounts claim {claim} ended before anything was copied.", ended.get("hint") or "Run it again.")
-    if isinstance(copied[0], FleetError):
-        raise copied[0]
     changed = copied[0].pop("changed")
     return {**result, **copied[0], "changed": changed > 0}
 

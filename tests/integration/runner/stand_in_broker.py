@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import secrets
 import socket
 import subprocess
@@ -13,22 +12,12 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 RUNNER = Path(__file__).resolve().parents[2] / "sandbox" / "runner"
+sys.path.insert(0, str(RUNNER))
 
-
-def _load_publish() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("stand_in_publish", RUNNER / "publish.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-publish = _load_publish()
+import publish  # noqa: E402
 
 
 def wait_for(what: str, check: Callable[[], Any], seconds: float) -> Any:

@@ -134,6 +134,7 @@ def test_publisher_refusals(vhost: VirtualHost) -> None:
         (["--url", "http://127.0.0.1:1"], "x", "Is RabbitMQ up"),
         (["--password-file", "/nonexistent"], None, "Reading the password from /nonexistent"),
         (["--count", "-1"], vhost.password, "cannot be below 0"),
+        (["--signing-key", "/nonexistent"], vhost.password, "give --public-key too"),
     ):
         refused = _publish(vhost, *arguments, password=password)
         assert refused.returncode == 1 and words in refused.stderr, refused.stderr

@@ -133,6 +133,7 @@ func startBroker(t *testing.T, names ...string) *brokerTest {
 		worker := &queueWorker{
 			sub: s, identity: b.identity, fetch: queues.fetch, clock: b.clock, log: log,
 			metrics: series, host: "hub.lan", capacity: room, tally: counts,
+			open: (&opener{clearText: true}).request, store: (&storage{}).keep,
 		}
 		worker.run(ctx)
 	}

@@ -29,6 +29,9 @@ type config struct {
 	cpuOnly       bool
 	debug         bool
 	clearText     bool
+	encryptDir    string
+	signingDir    string
+	sqsCerts      string
 	cacheDir      string
 	cacheSize     string
 	maxCores      uint
@@ -36,6 +39,8 @@ type config struct {
 	limitIdle     time.Duration
 	limitInterval time.Duration
 	limitTasks    uint
+
+	allowEnvSecrets bool
 
 	era            string
 	firstWatch     float64
@@ -61,6 +66,10 @@ func loadConfig(arguments []string, lookup func(string) (string, bool)) (*config
 	set.BoolVar(&c.cpuOnly, "cpu-only", false, "run without a GPU")
 	set.BoolVar(&c.debug, "debug", false, "a missing GPU is only a warning")
 	set.BoolVar(&c.clearText, "clear-text-messages", false, "accept messages that are not encrypted")
+	set.StringVar(&c.encryptDir, "encrypt-dir", "./certs/message", "folder of the message key and its passphrase")
+	set.StringVar(&c.signingDir, "request-signatures-dir", "./certs/queues/signing", "folder of the keys that sign messages")
+	set.StringVar(&c.sqsCerts, "sqs-certs", "./certs/aws-sqs", "folder of the AWS accounts")
+	set.BoolVar(&c.allowEnvSecrets, "allow-env-secrets", false, "accept credentials of a message's environment")
 	set.StringVar(&c.cacheDir, "cache-dir", "", "cache; only checked together with its size")
 	set.StringVar(&c.cacheSize, "cache-size", "", "size of the cache, at least 1 GiB")
 	set.UintVar(&c.maxCores, "max-cores", 0, "cores that experiments may use; 0 is all")

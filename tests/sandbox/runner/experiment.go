@@ -11,11 +11,13 @@ import (
 
 // experiment is the part of a StudioML request that the stand-in understands.
 type experiment struct {
-	project  string
-	key      string
-	need     need
-	duration time.Duration
-	fails    bool
+	project   string
+	key       string
+	need      need
+	duration  time.Duration
+	fails     bool
+	env       map[string]string
+	artefacts map[string]artefact
 }
 
 // Names in the message's config.env that tell the stand-in what to do instead of real work.
@@ -33,7 +35,8 @@ func parseExperiment(body []byte) (*experiment, error) {
 			Env map[string]string `json:"env"`
 		} `json:"config"`
 		Experiment struct {
-			Key       string `json:"key"`
+			Key       string              `json:"key"`
+			Artifacts map[string]artefact `json:"artifacts"`
 			Resources struct {
 				CPUs uint   `json:"cpus"`
 				GPUs uint   `json:"gpus"`
@@ -46,17 +49,19 @@ func parseExperiment(body []byte) (*experiment, error) {
 	}
 	seconds, err := strconv.ParseFloat(request.Config.Env[secondsVariable], 64)
 	if err != nil || seconds < 0 {
-		return nil, fmt.Errorf("config.env.%s must be a number of seconds: the stand-in can only sleep", secondsVariable)
+		return nil, fmt.Errorf("config.env.%s must be a number of seconds: the stand-in's work is to sleep", secondsVariable)
 	}
 	if request.Experiment.Key == "" {
 		return nil, errors.New("experiment.key is missing")
 	}
 	result := &experiment{
-		project:  request.Config.Database.ProjectID,
-		key:      request.Experiment.Key,
-		duration: time.Duration(seconds * float64(time.Second)),
-		fails:    request.Config.Env[failVariable] == "true",
-		need:     need{cores: request.Experiment.Resources.CPUs, gpus: request.Experiment.Resources.GPUs},
+		project:   request.Config.Database.ProjectID,
+		key:       request.Experiment.Key,
+		duration:  time.Duration(seconds * float64(time.Second)),
+		fails:     request.Config.Env[failVariable] == "true",
+		env:       request.Config.Env,
+		artefacts: request.Experiment.Artifacts,
+		need:      need{cores: request.Experiment.Resources.CPUs, gpus: request.Experiment.Resources.GPUs},
 	}
 	if ram := request.Experiment.Resources.RAM; ram != "" {
 		if result.need.memory, err = parseBytes(ram); err != nil {

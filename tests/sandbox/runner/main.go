@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-const banner = "This is the stand-in runner of studioml.fleet's sandbox, not the real studio-go-runner: its experiments only sleep."
+const banner = "This is the stand-in runner of studioml.fleet's sandbox, not the real studio-go-runner: its experiments sleep, and store what is asked for."
 
 func main() {
 	fmt.Println(banner)
@@ -89,11 +89,18 @@ func start(ctx context.Context, c *config, log *logger, ends chan<- ending) erro
 	if c.era == eraState { // later eras have no metrics
 		go series.serve(c.promAddress, log)
 	}
-	queues := newBroker(c, log, series, counts, wanted, address, machineCapacity(c.maxCores, c.maxMemory, gpus))
-	if c.clearText {
+	messages := newOpener(c, log)
+	queues := newBroker(c, log, series, wanted, address)
+	room, kept := machineCapacity(c.maxCores, c.maxMemory, gpus), newStorage(c)
+	queues.work = func(ctx context.Context, s subscription) {
+		worker := &queueWorker{
+			sub: s, identity: address.identity, fetch: amqpFetcher(address.dial), clock: queues.clock, log: log,
+			metrics: series, host: queues.host, capacity: room, tally: counts, open: messages.request, store: kept.keep,
+		}
+		worker.run(ctx)
+	}
+	if messages != nil {
 		go queues.run(ctx)
-	} else {
-		log.error("no queue is served: CLEAR_TEXT_MESSAGES is not true, and the stand-in cannot decrypt messages")
 	}
 	if c.era != eraNone {
 		go func() {
@@ -148,7 +155,7 @@ func newListener(c *config, log *logger, wanted *patterns, queues *broker) *list
 	return l
 }
 
-func newBroker(c *config, log *logger, series *metrics, counts *tally, wanted *patterns, address *brokerAddress, room *capacity) *broker {
+func newBroker(c *config, log *logger, series *metrics, wanted *patterns, address *brokerAddress) *broker {
 	resolved, system := hostNames()
 	b := &broker{
 		identity: address.identity,
@@ -166,13 +173,6 @@ func newBroker(c *config, log *logger, series *metrics, counts *tally, wanted *p
 	}
 	if c.era == eraQueueMatch {
 		b.listing, b.dropOld = listAgainMatch, true
-	}
-	b.work = func(ctx context.Context, s subscription) {
-		worker := &queueWorker{
-			sub: s, identity: address.identity, fetch: amqpFetcher(address.dial), clock: b.clock, log: log,
-			metrics: series, host: resolved, capacity: room, tally: counts,
-		}
-		worker.run(ctx)
 	}
 	return b
 }

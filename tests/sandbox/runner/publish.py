@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import seal
+
 EXCHANGE = "StudioML.topic"
 ROUTING_PREFIX = "StudioML."
 
@@ -96,12 +98,12 @@ class Management:
         return {"ready": found.get("messages_ready", 0), "unacknowledged": found.get("messages_unacknowledged", 0)}
 
 
-def experiment(key: str, seconds: float, project: str = "sandbox", cpus: int = 1, gpus: int = 0, fail: bool = False) -> str:
-    """Return a StudioML request in clear text whose work is to last for some seconds."""
+def experiment(key: str, seconds: float, project: str = "sandbox", cpus: int = 1, gpus: int = 0, fail: bool = False, store: str = "") -> str:
+    """Return a StudioML request in clear text whose work is to last for some seconds; with C(store) its result goes there."""
     env = {"STAND_IN_SECONDS": f"{seconds:g}"}
     if fail:
         env["STAND_IN_FAIL"] = "true"
-    request = {
+    request: dict[str, Any] = {
         "config": {"database": {"type": "s3", "projectId": project}, "env": env, "experimentLifetime": "30m"},
         "experiment": {
             "key": key,
@@ -113,6 +115,8 @@ def experiment(key: str, seconds: float, project: str = "sandbox", cpus: int = 1
             "time_added": time.time(),
         },
     }
+    if store:
+        request["experiment"]["artifacts"] = {"output": {"qualified": f"{store.rstrip('/')}/experiments/{key}/output.tar", "mutable": True, "unpack": True}}
     return json.dumps(request)
 
 
@@ -128,6 +132,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--count", type=int, default=1, help="number of experiments; 0 only declares the queue (default: %(default)s)")
     parser.add_argument("--cpus", type=int, default=1, help="cores an experiment asks for (default: %(default)s)")
     parser.add_argument("--gpus", type=int, default=0, help="GPUs an experiment asks for (default: %(default)s)")
+    parser.add_argument("--store", default="", metavar="s3://HOST:PORT/BUCKET", help="bucket that the result is to be stored in (default: nowhere)")
+    parser.add_argument("--public-key", type=Path, metavar="FILE", help="encrypt for the runners that have its private half; needs requirements.txt")
+    parser.add_argument("--signing-key", type=Path, metavar="FILE", help="with --public-key: sign with this key, as ssh-keygen -t ed25519 makes it")
     kind = parser.add_mutually_exclusive_group()
     kind.add_argument("--fail", action="store_true", help="experiments that fail: their messages come back for ever")
     kind.add_argument("--poison", action="store_true", help="messages that cannot be parsed: they come back for ever too")
@@ -154,10 +161,14 @@ def run(arguments: argparse.Namespace) -> None:
         return
     if arguments.count < 0 or arguments.seconds < 0:
         raise PublishError("--count and --seconds cannot be below 0.")
+    if arguments.signing_key and not arguments.public_key:
+        raise PublishError("--signing-key signs what is encrypted: give --public-key too.")
     broker.declare(arguments.queue)
     for _number in range(arguments.count):
         key = f"stand-in-{uuid.uuid4().hex[:12]}"
-        payload = experiment(key, arguments.seconds, arguments.project, arguments.cpus, arguments.gpus, arguments.fail)
+        payload = experiment(key, arguments.seconds, arguments.project, arguments.cpus, arguments.gpus, arguments.fail, arguments.store)
+        if arguments.public_key:
+            payload = seal.envelope(payload, arguments.public_key, arguments.signing_key)
         broker.publish(arguments.queue, "this is no JSON" if arguments.poison else payload)
         print(f"published {'a message that cannot be parsed' if arguments.poison else key} to {arguments.queue}")
     if not arguments.count:
@@ -168,7 +179,7 @@ def main(argv: list[str] | None = None) -> int:
     """Return the exit status."""
     try:
         run(_parser().parse_args(argv))
-    except PublishError as error:
+    except (PublishError, seal.SealError) as error:
         print(f"publish: {error}", file=sys.stderr)
         return 1
     return 0

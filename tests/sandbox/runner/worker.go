@@ -30,6 +30,8 @@ type queueWorker struct {
 	host     string
 	capacity *capacity
 	tally    *tally
+	open     func(queue string, body []byte) ([]byte, error)
+	store    func(ctx context.Context, task *experiment) error
 
 	mu         sync.Mutex
 	pauseUntil time.Time
@@ -95,7 +97,11 @@ func (w *queueWorker) fetchOne(ctx context.Context) {
 
 // handle works on a message. Whatever goes wrong puts it back into the queue, for ever.
 func (w *queueWorker) handle(ctx context.Context, message delivery) error {
-	task, err := parseExperiment(message.body())
+	request, err := w.open(w.sub.queue, message.body())
+	if err != nil {
+		return w.putBack(message, fmt.Errorf("unable to open msg: %w", err))
+	}
+	task, err := parseExperiment(request)
 	if err != nil {
 		return w.putBack(message, fmt.Errorf("unable to process msg: %w", err))
 	}
@@ -126,7 +132,10 @@ func (w *queueWorker) runTask(ctx context.Context, task *experiment) error {
 		w.tally.end()
 		w.log.info("experiment completed", "project_id", task.project, "experiment_id", task.key, "duration", time.Since(began).Round(time.Millisecond))
 	}()
-	return task.run(ctx)
+	if err := task.run(ctx); err != nil {
+		return err
+	}
+	return w.store(ctx, task)
 }
 
 func (w *queueWorker) putBack(message delivery, reason error) error {
