@@ -51,7 +51,7 @@ def complaints(runners: t.Sequence[t.Mapping[str, t.Any]], nodes: t.Sequence[t.M
         if ready < replicas:
             wrong.append(
                 f"Runner {entry['namespace']}/{entry['name']} has {ready} of {replicas} pods ready. "
-                f"Look at: kubectl -n {entry['namespace']} describe deployment {entry.get('deployment', entry['name'])}."
+                f"Look at: kubectl -n {entry['namespace']} describe {entry.get('kind', 'Deployment').lower()} {entry.get('deployment', entry['name'])}."
             )
         if not entry.get("asked_state"):
             wrong.append(f"Runner {entry['namespace']}/{entry['name']} has no STATE. Write one: runner_state with state=Running.")

@@ -99,6 +99,15 @@ def load(path: str, context: str | None = None) -> Target:
     return target
 
 
+def contexts(path: str) -> list[str]:
+    """The names of the contexts of a file, in its order."""
+    path = os.path.abspath(os.path.expanduser(path))
+    names = [item.get("name") if isinstance(item, dict) else None for item in _read(path)["contexts"]]
+    if not all(isinstance(name, str) and name for name in names):
+        raise FleetError(f"The kubeconfig {path} has a context whose name is no text.", "Give each context a name, in quotes where it is a number.")
+    return t.cast("list[str]", names)
+
+
 def _read(path: str) -> dict[str, t.Any]:
     """The file as a mapping, parsed once per content (path, time of change, size) however many targets it holds."""
     try:

@@ -30,7 +30,8 @@ def share(deployment: Thing, pods: list[Thing], nodes: t.Collection[str]) -> Sha
     :param pods: those of the Deployment, wherever they are.
     """
     replicas = replicas_of(deployment)
-    whole = Share(pods, replicas, int((deployment.get("status") or {}).get("readyReplicas", 0)))
+    status = deployment.get("status") or {}
+    whole = Share(pods, replicas, int(status.get("readyReplicas", status.get("numberReady", status.get("ready", 0)))))
     pinned = pinned_to(deployment)
     if not nodes or pinned in nodes or set(annotation(deployment, NODES).split(",")) & set(nodes):
         return whole

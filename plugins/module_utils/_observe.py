@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 import typing as t
 
 from ansible_collections.studioml.fleet.plugins.module_utils import _listening, _messages, _metrics, _node_entry, _runner_entry, _runner_log
@@ -18,6 +19,7 @@ from ansible_collections.studioml.fleet.plugins.module_utils._node_share import 
 from ansible_collections.studioml.fleet.plugins.module_utils._pod_env import environment, runner_container
 from ansible_collections.studioml.fleet.plugins.module_utils._pool import each
 from ansible_collections.studioml.fleet.plugins.module_utils._rest import Api
+from ansible_collections.studioml.fleet.plugins.module_utils._scope import OTHER_KINDS
 from ansible_collections.studioml.fleet.plugins.module_utils._state import Maps, read_maps
 
 Thing = t.Dict[str, t.Any]
@@ -57,7 +59,17 @@ class Wanted(t.NamedTuple):
         )
 
 
-def look(api: Api, wanted: Wanted) -> Thing:
+class View(t.NamedTuple):
+    """How runners and nodes are shown; an inventory shows them in another way than the modules."""
+
+    runner: t.Callable[[_runner_entry.Seen], Thing] = _runner_entry.entry
+    node: t.Callable[[Thing, str, t.Optional[t.Dict[str, int]]], Thing] = _node_entry.entry
+
+
+PLAIN = View()
+
+
+def look(api: Api, wanted: Wanted, view: View = PLAIN) -> Thing:
     """Everything about these runners. What the user may not see, and what does not answer, is left out with a warning."""
     warnings: list[str] = []
     found_id = _allowed(lambda: read_cluster_id(api), "", "the cluster's id", warnings)
@@ -69,6 +81,7 @@ def look(api: Api, wanted: Wanted) -> Thing:
     nodes = _allowed(lambda: _list(api, "Node"), [], "the nodes", warnings)
     nodes = [node for node in nodes if not wanted.nodes or node["metadata"]["name"] in wanted.nodes]
     chosen = [deployment for deployment in deployments if _labels(deployment).get("app") == wanted.name]
+    chosen += _of_other_kinds(api, wanted.namespace, pods, warnings)
     shares = [(deployment, share(deployment, _pods_of(deployment, pods), wanted.nodes)) for deployment in chosen]
     evidence = _ask_pods(api, [pod for _deployment, part in shares if part for pod in part.pods], maps, wanted.gather, warnings)
     return {
@@ -78,8 +91,8 @@ def look(api: Api, wanted: Wanted) -> Thing:
         "server": api.target.server,
         "version": str(api.request("GET", "/version").get("gitVersion") or ""),
         "namespace": wanted.namespace,
-        "runners": [_runner(api, deployment, part, maps, wanted, evidence, warnings) for deployment, part in shares if part],
-        "nodes": _nodes(api, nodes, wanted, warnings),
+        "runners": [view.runner(_seen(api, deployment, part, maps, wanted, evidence, warnings)) for deployment, part in shares if part],
+        "nodes": _nodes(api, nodes, wanted, view, warnings),
     }
 
 
@@ -101,6 +114,16 @@ def _allowed(read: t.Callable[[], t.Any], otherwise: t.Any, what: str, warnings:
             raise
         warnings.append(f"The kubeconfig's user may not read {what}; it is left out.")
         return otherwise
+
+
+def _of_other_kinds(api: Api, namespace: str, pods: list[Thing], warnings: list[str]) -> list[Thing]:
+    """Runners that are no Deployments. Their pods tell of them, so that nobody else pays for the question."""
+    owners = {(owner["kind"], owner["uid"]) for pod in pods for owner in pod["metadata"].get("ownerReferences") or [] if owner["kind"] in OTHER_KINDS}
+    found = []
+    for kind in sorted({kind for kind, _uid in owners}):
+        items = _allowed(functools.partial(_list, api, kind, namespace), [], f"what is a {kind}", warnings)
+        found += [{**item, "kind": kind} for item in items if (kind, item["metadata"]["uid"]) in owners]
+    return found
 
 
 def _labels(deployment: Thing) -> dict[str, str]:
@@ -144,7 +167,7 @@ def _ask_pods(api: Api, pods: list[Thing], maps: Maps, gather: t.Sequence[str], 
     return said
 
 
-def _runner(api: Api, deployment: Thing, part: Share, maps: Maps, wanted: Wanted, evidence: _Evidence, warnings: list[str]) -> Thing:
+def _seen(api: Api, deployment: Thing, part: Share, maps: Maps, wanted: Wanted, evidence: _Evidence, warnings: list[str]) -> _runner_entry.Seen:
     container = runner_container(deployment["spec"]["template"]["spec"])
     namespace = deployment["metadata"]["namespace"]
     global_map = environment(container, maps, {"metadata.namespace": namespace}).get("K8S_CONFIGMAP") or wanted.configmap
@@ -153,7 +176,7 @@ def _runner(api: Api, deployment: Thing, part: Share, maps: Maps, wanted: Wanted
     warnings += listening.warnings
     messages = _messages_of(api, deployment, maps, wanted.broker, warnings)
     asked = wanted.broker is not None
-    return _runner_entry.entry(_runner_entry.Seen(deployment, part, maps, global_map, listening, evidence.metrics, asked, messages))
+    return _runner_entry.Seen(deployment, part, maps, global_map, listening, evidence.metrics, asked, messages)
 
 
 def _messages_of(api: Api, deployment: Thing, maps: Maps, given: Thing | None, warnings: list[str]) -> _messages.Messages | None:
@@ -166,15 +189,15 @@ def _messages_of(api: Api, deployment: Thing, maps: Maps, given: Thing | None, w
         return None
 
 
-def _nodes(api: Api, nodes: list[Thing], wanted: Wanted, warnings: list[str]) -> list[Thing]:
+def _nodes(api: Api, nodes: list[Thing], wanted: Wanted, view: View, warnings: list[str]) -> list[Thing]:
     resource = wanted.gpu_resource
-    shown = [_node_entry.entry(node, resource, None) for node in nodes]
+    shown = [view.node(node, resource, None) for node in nodes]
     if not any(node["gpu_capacity"] for node in shown):
         return [{**node, "gpu_allocated": 0} for node in shown]
     if "allocations" not in wanted.gather:
         return shown
     allocated = _allowed(lambda: _node_entry.allocated_by_node(_all_pods(api), resource), None, "the pods of all namespaces", warnings)
-    return [_node_entry.entry(node, resource, allocated) for node in nodes]
+    return [view.node(node, resource, allocated) for node in nodes]
 
 
 def _all_pods(api: Api) -> t.Iterator[Thing]:
