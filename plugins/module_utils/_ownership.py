@@ -30,6 +30,8 @@ NODES = "fleet.studioml.ai/scaled-down-for-nodes"
 BROKER_USER = "fleet.studioml.ai/broker-user-closed"
 # On the state maps, written with STATE: how far the enforcement goes. It tells a resume, which reads the maps anyway, that there is more to undo.
 MARKER = "fleet.studioml.ai/enforced"
+# On the state maps, written with STATE: why it was asked for, in the words of whoever asked.
+NOTE = "fleet.studioml.ai/note"
 # On the node: the runner (namespace/name) for which it was cordoned.
 CORDONED_FOR = "fleet.studioml.ai/cordoned-for"
 
@@ -40,8 +42,11 @@ def annotation(thing: Thing, name: str) -> str:
 
 
 def replicas_of(deployment: Thing) -> int:
-    """How many pods it wants."""
-    return int(deployment["spec"].get("replicas", 1))
+    """How many pods it wants. A DaemonSet says it by its status alone, a Job by its parallelism."""
+    spec = deployment["spec"]
+    if deployment.get("kind") == "DaemonSet":
+        return int((deployment.get("status") or {}).get("desiredNumberScheduled", 0))
+    return int(spec.get("replicas", spec.get("parallelism", 1)))
 
 
 def remembered_replicas(deployment: Thing) -> int | None:

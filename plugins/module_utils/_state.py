@@ -15,7 +15,7 @@ from ansible_collections.studioml.fleet.plugins.module_utils._contract import ST
 from ansible_collections.studioml.fleet.plugins.module_utils._errors import FleetError
 from ansible_collections.studioml.fleet.plugins.module_utils._fields import FIELD_MANAGER, extracted, owners_of
 from ansible_collections.studioml.fleet.plugins.module_utils._kinds import path
-from ansible_collections.studioml.fleet.plugins.module_utils._ownership import MARKER, annotation
+from ansible_collections.studioml.fleet.plugins.module_utils._ownership import MARKER, NOTE, annotation
 from ansible_collections.studioml.fleet.plugins.module_utils._rest import Api
 from ansible_collections.studioml.fleet.plugins.module_utils._state_plan import DROP, SET, TOUCH, Maps, Plan, Step, Wanted, overrides, plan
 
@@ -162,8 +162,9 @@ def _apply(
     body = extracted(live) if live else {}
     body.update(apiVersion="v1", kind="ConfigMap", metadata={**body.get("metadata", {}), "name": step.name, "namespace": wanted.namespace})
     body["data"] = {**body.get("data", {}), STATE_KEY: step.state}
-    if step.action == SET and wanted.marker is not None:
-        annotations = {**(annotations or {}), MARKER: wanted.marker}
+    if step.action == SET:
+        said = {MARKER: wanted.marker, NOTE: wanted.note}
+        annotations = {**(annotations or {}), **{name: value for name, value in said.items() if value is not None}}
     if annotations:
         kept = {**body["metadata"].get("annotations", {}), **annotations}
         body["metadata"]["annotations"] = {name: value for name, value in kept.items() if value}

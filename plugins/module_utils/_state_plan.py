@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from ansible_collections.studioml.fleet.plugins.module_utils._contract import (
     RUNNER,
     STATE_KEY,
+    STATES,
     checked_maps,
     checked_name,
     checked_state,
@@ -21,11 +22,12 @@ from ansible_collections.studioml.fleet.plugins.module_utils._contract import (
     wins,
 )
 from ansible_collections.studioml.fleet.plugins.module_utils._errors import FleetError
-from ansible_collections.studioml.fleet.plugins.module_utils._ownership import MARKER, annotation
+from ansible_collections.studioml.fleet.plugins.module_utils._ownership import MARKER, NOTE, annotation
 
 Maps = t.Dict[str, t.Dict[str, t.Any]]
 
 SET, TOUCH, DROP = "set", "touch", "drop"
+RUN = STATES[0]
 
 
 @dataclass
@@ -48,6 +50,8 @@ class Wanted:
     owners: dict[str, dict[str, t.Any]] = field(default_factory=dict)
     # What the maps say of an enforcement (_ownership.MARKER): None leaves that as it is, an empty text takes it away.
     marker: str | None = None
+    # Why it is asked for (_ownership.NOTE), in the same way.
+    note: str | None = None
 
     @classmethod
     def of(cls, params: dict[str, t.Any], namespace: str) -> Wanted:
@@ -72,6 +76,7 @@ class Wanted:
             nodes_with_pods=nodes if through_pods else [],
             drop=drop,
             parallel=params.get("parallel") or 1,
+            note=_note(params),
         )
 
     @property
@@ -93,6 +98,13 @@ class Wanted:
                 owners[name] = _pod_maps.owner_of_map(pod)
         checked = checked_maps(names, self.configmap, losers=self.drop)
         return dataclasses.replace(self, node_maps=checked, owners=owners, pods=[], nodes_with_pods=[])
+
+
+def _note(params: dict[str, t.Any]) -> str | None:
+    """A drain without a note takes the note of the one before away, and so does a resume; who has no such option leaves it as it is."""
+    if "note" not in params:
+        return None
+    return "" if params["state"] == RUN else str(params["note"] or "").strip()
 
 
 class Step(t.NamedTuple):
@@ -165,7 +177,7 @@ def plan(maps: Maps, wanted: Wanted) -> Plan:
 def _differs(live: dict[str, t.Any] | None, wanted: Wanted) -> bool:
     if live is None or state_of(live) != wanted.state:
         return True
-    return wanted.marker is not None and annotation(live, MARKER) != wanted.marker
+    return any(value is not None and annotation(live, name) != value for name, value in ((MARKER, wanted.marker), (NOTE, wanted.note)))
 
 
 def overrides(maps: Maps, wanted: Wanted) -> list[str]:

@@ -90,6 +90,7 @@ runners:
   sample:
     - name: studioml-go-runner
       namespace: studioml
+      kind: Deployment
       deployment: studioml-go-runner-deployment
       image: hub:5000/studioml/runner:0.14.2
       replicas: 1
@@ -112,7 +113,7 @@ runners:
       enforced: []
       restarted_since_asked: 0
       maps:
-        - {name: studioml-go-runner, scope: global, state: DrainAndSuspend, holds: true, since: "2026-01-20T10:30:00Z"}
+        - {name: studioml-go-runner, scope: global, state: DrainAndSuspend, holds: true, since: "2026-01-20T10:30:00Z", note: new fans}
       pods:
         - name: studioml-go-runner-deployment-6d9f-x2x
           node: gpu1
@@ -142,8 +143,13 @@ runners:
       description: Its namespace.
       type: str
       returned: success
+    kind:
+      description: What it is deployed as. A drain can only be enforced where it is a Deployment.
+      type: str
+      returned: success
+      sample: Deployment
     deployment:
-      description: Name of the Deployment.
+      description: Name of the Deployment, or of what RV(runners[].kind) says.
       type: str
       returned: success
     image:
@@ -232,7 +238,7 @@ runners:
       returned: success
     maps:
       description:
-        - The state maps of the namespace, each with C(name), C(scope), C(state), C(holds) and C(since).
+        - The state maps of the namespace, each with C(name), C(scope), C(state), C(holds), C(since) and the C(note) of whoever asked for it.
         - C(holds) is V(false) for a node map whose name sorts before the global one.
       type: list
       elements: dict

@@ -82,6 +82,11 @@ options:
       - Whether to write the global map.
       - Defaults to V(true) when none of O(nodes), O(pods) and O(map_names) is given, else to V(false).
     type: bool
+  note:
+    description:
+      - Why the runners are asked to drain, for whoever finds them drained. It is kept with the state, and M(studioml.fleet.runner_info) shows it.
+      - A drain without a note takes away that of the drain before, as does O(state=Running), for which it is ignored.
+    type: str
   drop_overrides:
     description:
       - Remove node maps, so that their runners follow the global map again.
@@ -316,6 +321,7 @@ ARGUMENTS: dict[str, dict[str, t.Any]] = {
     "pods": {"type": "list", "elements": "str"},
     "nodes_through": {"type": "str", "choices": ["name", "pods"], "default": "name"},
     "global": {"type": "bool"},
+    "note": {"type": "str"},
     "drop_overrides": {"type": "bool", "default": False},
     "force_conflicts": {"type": "bool", "default": False},
     "broker": {"type": "dict", "options": _broker_options.OPTIONS},

@@ -19,7 +19,7 @@ from metrics_server import MetricsServer
 from ansible_collections.studioml.fleet.plugins.module_utils import _causes, _deploy, _former, _ownership, _wait, _workload
 from ansible_collections.studioml.fleet.plugins.module_utils._errors import FleetError
 from ansible_collections.studioml.fleet.plugins.module_utils._rest import Api
-from ansible_collections.studioml.fleet.plugins.modules import runner_deploy, runner_state
+from ansible_collections.studioml.fleet.plugins.modules import runner_deploy, runner_info, runner_state
 
 pytestmark = pytest.mark.apiserver
 RUNNER = "studioml-go-runner"
@@ -281,6 +281,8 @@ def test_each_kind_is_followed(admin: Api, given: dict[str, t.Any], kubelet: Kub
     fitting = [node for node in nodes if {taint["key"] for taint in node["spec"].get("taints") or []} <= {"node.kubernetes.io/unschedulable"}]
     assert made["rollout"]["ready"] and len(made["rollout"]["pods"]) == (1 if kind == "Job" else len(fitting))
     assert not call(runner_deploy, **given, kind=kind)["changed"]
+    [seen] = call(runner_info, **{key: given[key] for key in ("kubeconfig", "namespace")}, gather=[])["runners"]
+    assert (seen["kind"], seen["replicas"], seen["ready"]) == (kind, len(made["rollout"]["pods"]), len(made["rollout"]["pods"]))
     other = {**given, "kind": kind, "image": BAD, "again": "replace"}
     with pytest.raises(FleetError, match=rf"{kind} studioml-go-runner-{kind.lower()} .*pods (available|ready)\).*CrashLoopBackOff"):
         call(runner_deploy, **other)
