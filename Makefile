@@ -45,6 +45,10 @@ lint: setup ## ruff, mypy, ansible-lint
 sanity: setup ## ansible-test sanity on every supported ansible-core
 	@$(BIN)/python -m pytest -q tests/quality/test_sanity.py
 
+.PHONY: awx
+awx: setup ## write AWX's buttons and surveys from the playbooks, modules and roles
+	@$(BIN)/python tests/tools/awx.py
+
 .PHONY: build
 build: setup ## the collection's artifact, in .build/artifact
 	@$(BIN)/ansible-galaxy collection build --force --output-path .build/artifact

@@ -41,8 +41,9 @@ def test_scenario(scenario: str) -> None:
     assert "idempotence" in done.stdout.lower() and "verify" in done.stdout.lower()
 
 
-#: Roles that only speak to an API server, or whose images would have to be made once more for a scenario, and the tests that play them twice.
+#: Roles that only speak to an API server or to an AWX, or whose images would have to be made once more for a scenario, and the tests that play them twice.
 PLAYED_ELSEWHERE = {
+    "awx": "tests/unit/awx/test_awx_play.py",
     "companions": "tests/integration/api/test_companions.py",
     "experiment": "tests/integration/registry/test_experiment_play.py",
     "runner_secrets": "tests/unit/api/test_runner_secrets_role.py",

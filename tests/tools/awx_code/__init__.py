@@ -1,0 +1,1 @@
+"""From playbooks, roles and modules to the objects of an AWX."""
