@@ -45,6 +45,18 @@ lint: setup ## ruff, mypy, ansible-lint
 sanity: setup ## ansible-test sanity on every supported ansible-core
 	@$(BIN)/python -m pytest -q tests/quality/test_sanity.py
 
+.PHONY: docs
+docs: setup ## the docs site, in .build/docs
+	@$(BIN)/python tests/tools/docs_site.py
+
+.PHONY: docs-look
+docs-look: docs ## look at the docs site in Chromium: light, dark, phone, accessibility
+	@$(BIN)/python tests/tools/docs_look.py
+
+.PHONY: release
+release: setup ## the artifact, the list of what is in it and their checksums, in .build/release
+	@$(BIN)/python tests/tools/release.py
+
 .PHONY: awx
 awx: setup ## write AWX's buttons and surveys from the playbooks, modules and roles
 	@$(BIN)/python tests/tools/awx.py

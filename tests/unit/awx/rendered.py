@@ -52,7 +52,7 @@ def tasks() -> list[dict[str, t.Any]]:
 def calls(made: Objects, *, awx_rotate_secrets: bool = False) -> t.Iterator[tuple[str, dict[str, t.Any]]]:
     """The short name of each module that the role calls, with its arguments, in the role's order."""
     for task in tasks():
-        action = next(key for key in task if key.startswith("awx.awx."))
+        (action,) = (key for key in task if key.startswith("awx.awx."))
         for item in value(task["loop"], {"__awx": made}):
             known = {"__awx": made, "__awx_item": item, "awx_rotate_secrets": awx_rotate_secrets}
             known.update({name: value(text, known) for name, text in task.get("vars", {}).items()})

@@ -85,7 +85,6 @@ class Cluster:
         path = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/{DEPLOYMENT}/status"
         self.admin.request("PATCH", path, body=status, content_type=hands.MERGE)
 
-
     @contextlib.contextmanager
     def stopped(self) -> t.Iterator[None]:
         """Its API server is dead meanwhile."""
