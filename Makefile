@@ -57,6 +57,10 @@ docs-look: docs ## look at the docs site in Chromium: light, dark, phone, access
 release: setup ## the artifact, the list of what is in it and their checksums, in .build/release
 	@$(BIN)/python tests/tools/release.py
 
+.PHONY: ee
+ee: setup ## make and prove the execution environment on the sandbox's Docker (root)
+	@$(BIN)/python tests/tools/execution_environment.py
+
 .PHONY: awx
 awx: setup ## write AWX's buttons and surveys from the playbooks, modules and roles
 	@$(BIN)/python tests/tools/awx.py

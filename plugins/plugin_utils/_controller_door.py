@@ -20,7 +20,7 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.studioml.fleet.plugins.module_utils import _targets, _tls
 from ansible_collections.studioml.fleet.plugins.module_utils._errors import FleetError
-from ansible_collections.studioml.fleet.plugins.plugin_utils import _inventory_targets
+from ansible_collections.studioml.fleet.plugins.plugin_utils import _inventory_targets, _survey
 
 # option: the host's variable that stands in for it
 INVENTORY = {
@@ -60,7 +60,7 @@ class ControllerDoor(ActionBase):
         result = super().run(tmp, task_vars)
         self._task_vars = task_vars or {}
         try:
-            given = self.given(task_vars or {})
+            given = _survey.meant(self.given(task_vars or {}), self.ARGUMENTS)
         except FleetError as error:
             return {**result, "failed": True, **error.result()}
         with self._task_environment():

@@ -130,7 +130,11 @@ def name(text: t.Any, of: t.Any = None) -> str:
 
 
 def words(given: t.Any) -> list[str]:
-    """A command line, or a list, as words."""
+    """A command line, or a list, as words. What a survey sends is null for no answer, and a number for a text of digits."""
+    if given is None:
+        return []
+    if isinstance(given, (int, float)) and not isinstance(given, bool):
+        return [_word(given)]
     if isinstance(given, str):
         try:
             return shlex.split(given)

@@ -16,7 +16,9 @@ INTEGRATION = CLONE / "tests" / "integration"
 #: These compare the whole machine before and after: nothing else may come and go meanwhile.
 ALONE = ["tests/integration/sandbox", "tests/integration/demo"]
 #: The groups take about the same time; what is named nowhere runs in the last.
-NAMED = [[f"tests/integration/{name}" for name in names] for names in (("site", "docker"), ("molecule", "registry", "runner", "page", "api", "jobs"))]
+NAMED = [[f"tests/integration/{name}" for name in names] for names in (
+    ("site", "docker", "events"), ("molecule", "registry", "runner", "page", "api", "jobs", "microk8s"),
+)]
 
 
 def groups() -> list[list[str]]:

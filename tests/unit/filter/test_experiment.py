@@ -183,6 +183,6 @@ def test_wrong_jobs_are_refused(given: t.Any, how: str, words: str) -> None:
 def test_words() -> None:
     assert experiment_words("--lr 0.1 --name 'a b'") == ["--lr", "0.1", "--name", "a b"]
     assert experiment_words(["--lr", 0.1, True]) == ["--lr", "0.1", "true"] and experiment_words("") == []
-    for wrong in ("a 'b", 3, [["a"]], [None]):
+    for wrong in ("a 'b", True, {"a": 1}, [["a"]], [None]):
         with pytest.raises(AnsibleFilterError, match="experiment words"):
             experiment_words(wrong)
