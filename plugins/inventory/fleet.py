@@ -307,7 +307,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         except FleetError:
             return ""
         asked = {option: self.get_option(option) for option in ASKED}
-        return json.dumps([FORM, target.server, target.context, target.namespace, asked], sort_keys=True)
+        return json.dumps([FORM, target.server, _without_user(target.proxy_url), target.context, target.namespace, asked], sort_keys=True)
 
     def _add(self, context: _inventory_contexts.Context, found: Thing) -> None:
         shape = _inventory_hosts.Shape(self.get_option("connection"), self.get_option("namespace") or "", self.get_option("group_by"))
@@ -325,3 +325,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         self._set_composite_vars(self.get_option("compose"), variables, host, strict)
         self._add_host_to_composed_groups(self.get_option("groups"), variables, host, strict)
         self._add_host_to_keyed_groups(self.get_option("keyed_groups"), variables, host, strict)
+
+
+def _without_user(proxy: str) -> str:
+    """The address of a proxy without its credentials, which do not belong into a cache."""
+    return proxy.rpartition("@")[2]

@@ -152,7 +152,7 @@ def _late(grid: Grid, timeout: float) -> FleetError:
 
 def _look_why(api: Api, grid: Grid, delete_timeout: float) -> None:
     """Nothing has gone on for a while: FleetError when Jobs cannot begin. Those that this task has made and that wait for the same are removed again."""
-    pending = [name for name, job in grid.live.items() if word(job) == "pending"]
+    pending = [name for name in grid.wanted if name in grid.live and word(grid.live[name]) == "pending"]
     _job_replace.nudge(api, [grid.live[name] for name in pending if _job_replace.is_forgotten(grid.live[name])])
     if not pending or any(word(job) == "running" for job in grid.live.values()):
         return

@@ -17,7 +17,7 @@ import time
 import typing as t
 
 from ansible_collections.studioml.fleet.plugins.module_utils import _jobs
-from ansible_collections.studioml.fleet.plugins.module_utils._api_errors import ApiError
+from ansible_collections.studioml.fleet.plugins.module_utils._errors import FleetError
 from ansible_collections.studioml.fleet.plugins.module_utils._job_objects import unfinished
 from ansible_collections.studioml.fleet.plugins.module_utils._job_state import is_finished
 from ansible_collections.studioml.fleet.plugins.module_utils._kinds import path
@@ -49,7 +49,7 @@ def nudge(api: Api, jobs: t.Iterable[Thing]) -> None:
     def one(job: Thing) -> None:
         meta = job["metadata"]
         body = {"metadata": {"uid": meta["uid"], "annotations": {NUDGED: str(int(time.time()))}}}
-        with contextlib.suppress(ApiError):
+        with contextlib.suppress(FleetError):  # a server that restarts at this very moment, too
             api.request("PATCH", path("Job", meta["namespace"], meta["name"]), None, body, _jobs.MERGE, meta["namespace"])
 
     each(list(jobs), one, _jobs.PARALLEL)

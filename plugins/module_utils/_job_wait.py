@@ -160,7 +160,9 @@ class _Waiting:
             if now < asked:
                 return asked
             self._feed("events", "Event", {"fieldSelector": f"involvedObject.name={self.name}"})
-        if self.wait.nudge and now >= self.nudged + NUDGE_SECONDS:
+        if not self.wait.nudge:
+            return float("inf")
+        if now >= self.nudged + NUDGE_SECONDS:
             self.nudged = now
             self.lines.say("has no pod yet; the cluster's job controller is made to look again")
             nudge(self.api, [self.view.job])

@@ -17,6 +17,7 @@ from ansible_collections.studioml.fleet.plugins.module_utils._errors import Flee
 from ansible_collections.studioml.fleet.plugins.module_utils._kinds import path
 from ansible_collections.studioml.fleet.plugins.module_utils._node_share import Share, share
 from ansible_collections.studioml.fleet.plugins.module_utils._pod_env import environment, runner_container
+from ansible_collections.studioml.fleet.plugins.module_utils._pod_maps import alive
 from ansible_collections.studioml.fleet.plugins.module_utils._pool import each
 from ansible_collections.studioml.fleet.plugins.module_utils._rest import Api
 from ansible_collections.studioml.fleet.plugins.module_utils._scope import OTHER_KINDS
@@ -117,8 +118,9 @@ def _allowed(read: t.Callable[[], t.Any], otherwise: t.Any, what: str, warnings:
 
 
 def _of_other_kinds(api: Api, namespace: str, pods: list[Thing], warnings: list[str]) -> list[Thing]:
-    """Runners that are no Deployments. Their pods tell of them, so that nobody else pays for the question."""
-    owners = {(owner["kind"], owner["uid"]) for pod in pods for owner in pod["metadata"].get("ownerReferences") or [] if owner["kind"] in OTHER_KINDS}
+    """Runners that are no Deployments. Their pods tell of them, so that nobody else pays for the question; a Job that has ended is no runner any more."""
+    there = [owner for pod in pods if alive(pod) for owner in pod["metadata"].get("ownerReferences") or []]
+    owners = {(owner["kind"], owner["uid"]) for owner in there if owner["kind"] in OTHER_KINDS}
     found = []
     for kind in sorted({kind for kind, _uid in owners}):
         items = _allowed(functools.partial(_list, api, kind, namespace), [], f"what is a {kind}", warnings)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from ansible_collections.studioml.fleet.plugins.module_utils._errors import FleetError
 from ansible_collections.studioml.fleet.plugins.module_utils._kinds import path
 from ansible_collections.studioml.fleet.plugins.module_utils._ownership import NODES, annotation
+from ansible_collections.studioml.fleet.plugins.module_utils._pod_maps import alive
 from ansible_collections.studioml.fleet.plugins.module_utils._rest import Api
 
 Thing = t.Dict[str, t.Any]
@@ -41,7 +42,8 @@ class Scope:
 
     def refuse_other_kinds(self, step: str) -> None:
         """FleetError where a runner is no Deployment's: what is enforced is found, and remembered, at Deployments, and would pass these by without a word."""
-        owners = [owner for pod in self.pods for owner in pod["metadata"].get("ownerReferences") or [] if owner["kind"] in OTHER_KINDS]
+        there = [pod for pod in self.pods if alive(pod)]
+        owners = [owner for pod in there for owner in pod["metadata"].get("ownerReferences") or [] if owner["kind"] in OTHER_KINDS]
         if owners:
             names = ", ".join(sorted({f"{owner['kind']} {owner['name']}" for owner in owners}))
             raise FleetError(

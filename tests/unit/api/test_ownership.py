@@ -141,3 +141,5 @@ def test_a_runner_of_another_kind_is_not_said_to_be_drained(admin: Api, namespac
         assert f"enforce: {step} would do nothing to DaemonSet {RUNNER} in namespace {namespace}" in refused.value.message
         assert "broker_user" in refused.value.hint
     assert admin.find(f"{place}/configmaps/{RUNNER}") is None, "nothing was written"
+    hands.report(admin, namespace, "runner-x", {"phase": "Succeeded"})
+    assert call(runner_state, kubeconfig=given["kubeconfig"], namespace=namespace, state="DrainAndSuspend", enforce="cordon")["changed"], "it has ended"

@@ -9,6 +9,7 @@ All but the last test have no controller.
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 import typing as t
 
@@ -82,6 +83,24 @@ def test_one_that_was_forgotten_is_nudged_by_who_made_it(
         _job_wait.to_end(admin, namespace, "one", timeout=2, nudge=nudged, report=said.append)
     assert (_job_replace.NUDGED in job(admin, namespace)["metadata"]["annotations"]) is nudged
     assert any("is made to look again" in line for line in said) is nudged
+
+
+def test_a_nudge_that_does_not_arrive_ends_no_wait(admin: Api, given: dict[str, t.Any], namespace: str) -> None:
+    call(gpu_job, **given)
+    nobody = Api(dataclasses.replace(admin.target, server="https://127.0.0.1:1"), 1, 1)
+    _job_replace.nudge(nobody, [job(admin, namespace)])
+    assert _job_replace.NUDGED not in job(admin, namespace)["metadata"]["annotations"]
+
+
+def test_who_only_looks_does_not_run_in_circles(admin: Api, given: dict[str, t.Any], namespace: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    call(gpu_job, **given)
+    monkeypatch.setattr(_job_wait, "NUDGE_SECONDS", 0.2)
+    turns: list[float] = []
+    due = _job_wait._Waiting._due
+    monkeypatch.setattr(_job_wait._Waiting, "_due", lambda self, now: turns.append(now) or due(self, now))
+    with pytest.raises(FleetError, match="is pending. It goes on there"):
+        _job_wait.to_end(admin, namespace, "one", timeout=2)
+    assert len(turns) < 20
 
 
 def test_forgotten_ones_of_a_grid(admin: Api, given: dict[str, t.Any], namespace: str, monkeypatch: pytest.MonkeyPatch) -> None:
