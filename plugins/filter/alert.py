@@ -23,24 +23,43 @@ def alert_host(called: str, nodes: t.Mapping[str, str], addresses: t.Mapping[str
     return _said(lambda: _alert.host_of(str(called), nodes, addresses or {}, mapping or {}))
 
 
-def alert_drain(targets: t.Sequence[Found], host: str, alerts: t.Any, nodes: t.Mapping[str, str] | None = None, limit: int = 1) -> dict[str, t.Any]:
+def alert_drain(
+    targets: t.Sequence[Found],
+    host: str,
+    alerts: t.Any,
+    nodes: t.Mapping[str, str] | None = None,
+    limit: t.Any = 1,
+    clusters: t.Sequence[Found] = (),
+) -> dict[str, t.Any]:
     """Whether to drain a host, from what runner_info found at all hosts."""
-    fleet = _standing(targets, nodes)
+    fleet = _standing(targets, nodes, clusters)
     if host not in {one.name for one in fleet}:
         raise AnsibleFilterError(f"alert_drain: {host} is not among the targets that were looked at.")
-    return _said(lambda: _alert.to_drain(host, _alert.names(alerts) or ["an alert without a name"], fleet, int(limit)))
+    return _said(lambda: _alert.to_drain(host, _names(alerts) or ["an alert without a name"], fleet, _alert.limit_of(limit)))
 
 
-def alert_resume(targets: t.Sequence[Found], alerts: t.Any, nodes: t.Mapping[str, str] | None = None, whole: bool = False) -> dict[str, t.Any]:
+def alert_resume(
+    targets: t.Sequence[Found],
+    alerts: t.Any,
+    nodes: t.Mapping[str, str] | None = None,
+    whole: bool = False,
+    clusters: t.Sequence[Found] = (),
+) -> dict[str, t.Any]:
     """Whether to bring the one host back that runner_info looked at."""
-    fleet = _standing(targets, nodes)
+    fleet = _standing(targets, nodes, clusters)
     if len(fleet) != 1:
         raise AnsibleFilterError(f"alert_resume is about one host, and {len(fleet)} were looked at.")
-    return _said(lambda: _alert.to_resume(fleet[0], _alert.names(alerts), whole))
+    return _said(lambda: _alert.to_resume(fleet[0], _names(alerts), whole))
 
 
-def _standing(targets: t.Sequence[Found], nodes: t.Mapping[str, str] | None) -> list[_alert.Host]:
-    return [_alert.standing(one, str((nodes or {}).get(str(one["target"])) or "")) for one in targets]
+def _names(alerts: t.Any) -> list[str]:
+    """From a list, or from a text as a form has it: one on each line, or with commas."""
+    return _alert.names(alerts if isinstance(alerts, (list, tuple)) else ",".join(str(alerts or "").splitlines()))
+
+
+def _standing(targets: t.Sequence[Found], nodes: t.Mapping[str, str] | None, clusters: t.Sequence[Found]) -> list[_alert.Host]:
+    whole = {str(one["target"]): one for one in clusters}
+    return [_alert.standing(one, str((nodes or {}).get(str(one["target"])) or ""), whole.get(str(one["target"]))) for one in targets]
 
 
 def _said(decide: t.Callable[[], t.Any]) -> t.Any:

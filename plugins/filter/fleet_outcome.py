@@ -14,8 +14,11 @@ from ansible.errors import AnsibleFilterError
 BAD = ("unreachable", "not_listening")
 
 
-def fleet_outcome(found: t.Sequence[t.Mapping[str, t.Any]], playbook: str) -> dict[str, t.Any]:
-    """The hosts of a playbook by name, each with whether it is well, its verdict and, where it is not well, what is wrong."""
+def fleet_outcome(found: t.Sequence[t.Mapping[str, t.Any]], playbook: str, begun: t.Sequence[str] = ()) -> dict[str, t.Any]:
+    """The hosts of a playbook by name, each with whether it is well, its verdict and, where it is not well, what is wrong.
+
+    One of C(begun) of which nothing was found is not finished: it is still worked on, or was lost.
+    """
     if not isinstance(found, (list, tuple)) or not all(isinstance(one, t.Mapping) and (one.get("host") or one.get("target")) for one in found):
         raise AnsibleFilterError("fleet_outcome needs a list with one dictionary a host, each with its name as host or target.")
     hosts: dict[str, dict[str, t.Any]] = {}
@@ -23,6 +26,8 @@ def fleet_outcome(found: t.Sequence[t.Mapping[str, t.Any]], playbook: str) -> di
         name = str(one.get("host") or one["target"])
         if hosts.get(name, {"ok": True})["ok"]:
             hosts[name] = _host(one)
+    for name in begun:
+        hosts.setdefault(str(name), {"ok": False, "verdict": "unfinished", "message": f"The playbook {playbook} was not finished on this host."})
     failed = [name for name, host in hosts.items() if not host["ok"]]
     return {"playbook": str(playbook), "ok": not failed, "failed": failed, "hosts": hosts}
 

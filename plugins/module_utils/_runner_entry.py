@@ -14,9 +14,10 @@ from ansible_collections.studioml.fleet.plugins.module_utils._listening import L
 from ansible_collections.studioml.fleet.plugins.module_utils._messages import Messages
 from ansible_collections.studioml.fleet.plugins.module_utils._metrics import Metrics
 from ansible_collections.studioml.fleet.plugins.module_utils._node_share import Share
-from ansible_collections.studioml.fleet.plugins.module_utils._ownership import BROKER_USER, NOTE, REPLICAS, annotation
+from ansible_collections.studioml.fleet.plugins.module_utils._ownership import BROKER_USER, REPLICAS, annotation
 from ansible_collections.studioml.fleet.plugins.module_utils._pod_env import hostname
 from ansible_collections.studioml.fleet.plugins.module_utils._pod_maps import alive
+from ansible_collections.studioml.fleet.plugins.module_utils._state_plan import note_of
 from ansible_collections.studioml.fleet.plugins.module_utils._verdict import Verdict, verdict, worst
 from ansible_collections.studioml.fleet.plugins.module_utils._work import is_ready
 
@@ -93,7 +94,7 @@ def _state_maps(maps: Maps, global_map: str) -> list[Thing]:
             continue
         scope = "global" if name == global_map else "node"
         holds = scope == "global" or wins(name, global_map)
-        entries.append({"name": name, "scope": scope, "state": state or "", "holds": holds, "since": _since(item), "note": _note(item)})
+        entries.append({"name": name, "scope": scope, "state": state or "", "holds": holds, "since": _since(item), "note": note_of(item)})
     return entries
 
 
@@ -164,11 +165,6 @@ def _since(configmap: Thing | None) -> str:
         if f"f:{STATE_KEY}" in ((entry.get("fieldsV1") or {}).get("f:data") or {}):
             times.append(str(entry.get("time") or ""))
     return max(times, default="")
-
-
-def _note(configmap: Thing) -> str:
-    """Why it was asked for, in the words of whoever asked."""
-    return annotation({"metadata": {}, **configmap}, NOTE)
 
 
 def _later(pod: Thing, since: str) -> bool:

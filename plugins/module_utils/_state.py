@@ -17,7 +17,7 @@ from ansible_collections.studioml.fleet.plugins.module_utils._fields import FIEL
 from ansible_collections.studioml.fleet.plugins.module_utils._kinds import path
 from ansible_collections.studioml.fleet.plugins.module_utils._ownership import MARKER, NOTE, annotation
 from ansible_collections.studioml.fleet.plugins.module_utils._rest import Api
-from ansible_collections.studioml.fleet.plugins.module_utils._state_plan import DROP, SET, TOUCH, Maps, Plan, Step, Wanted, overrides, plan
+from ansible_collections.studioml.fleet.plugins.module_utils._state_plan import DROP, SET, TOUCH, Maps, Plan, Step, Wanted, as_expected, overrides, plan
 
 __all__ = ["Maps", "Plan", "Wanted", "converge", "overrides", "plan", "read_maps", "read_pods", "write"]
 
@@ -142,6 +142,8 @@ def _take_over(api: Api, planned: Plan, step: Step, check: bool, annotations: di
             step = step._replace(state=str(state_of(now)))
         planned.maps.pop(step.name)
         planned.maps.update({step.name: now} if now else {})
+        if step.action != TOUCH:
+            as_expected(planned.maps, step.name, planned.wanted)
     raise AssertionError("the loop ends by a return or a raise")
 
 

@@ -22,12 +22,21 @@ from ansible_collections.studioml.fleet.plugins.module_utils._contract import (
     wins,
 )
 from ansible_collections.studioml.fleet.plugins.module_utils._errors import FleetError
+from ansible_collections.studioml.fleet.plugins.module_utils._fields import owned_by
 from ansible_collections.studioml.fleet.plugins.module_utils._ownership import MARKER, NOTE, annotation
 
 Maps = t.Dict[str, t.Dict[str, t.Any]]
 
 SET, TOUCH, DROP = "set", "touch", "drop"
 RUN = STATES[0]
+
+
+class Expected(t.NamedTuple):
+    """What somebody has seen in the maps, and what they have to say still; None where it does not matter."""
+
+    state: t.Optional[str] = None
+    note: t.Optional[str] = None
+    global_state: t.Optional[str] = None
 
 
 @dataclass
@@ -52,6 +61,7 @@ class Wanted:
     marker: str | None = None
     # Why it is asked for (_ownership.NOTE), in the same way.
     note: str | None = None
+    expected: Expected = Expected()
 
     @classmethod
     def of(cls, params: dict[str, t.Any], namespace: str) -> Wanted:
@@ -77,6 +87,7 @@ class Wanted:
             drop=drop,
             parallel=params.get("parallel") or 1,
             note=_note(params),
+            expected=Expected(**(params.get("expect") or {})),
         )
 
     @property
@@ -151,6 +162,8 @@ def plan(maps: Maps, wanted: Wanted) -> Plan:
     steps: list[Step] = []
     entries: list[dict[str, t.Any]] = []
     dropped = _to_drop(maps, wanted)
+    for name in [*([wanted.configmap] if wanted.write_global else []), *(dropped if wanted.drop else wanted.node_maps)]:
+        as_expected(maps, name, wanted)
     rewritten = wanted.write_global and _differs(maps.get(wanted.configmap), wanted)
     overriding = [name for name in overrides(maps, wanted) if name not in dropped] if wanted.write_global else []
     if wanted.write_global:
@@ -174,8 +187,29 @@ def plan(maps: Maps, wanted: Wanted) -> Plan:
     return Plan(wanted, {name: maps[name] for name in needed if name in maps}, steps, entries)
 
 
+def note_of(configmap: dict[str, t.Any] | None) -> str:
+    """Why its state was asked for, in the words of whoever asked. They are about a state of ours, and not about one that somebody has written over it."""
+    ours = f"f:{STATE_KEY}" in (owned_by(configmap).get("f:data") or {})
+    return annotation({"metadata": {}, **(configmap or {})}, NOTE) if ours else ""
+
+
+def as_expected(maps: Maps, name: str, wanted: Wanted) -> None:
+    """FleetError where a map that is to be written says something else than what was seen. A node map without a state says what the global one does."""
+    expected, above = wanted.expected, maps.get(wanted.configmap)
+    says = maps.get(name) if state_of(maps.get(name)) else above
+    seen = ((name, "state", expected.state, state_of(says) or ""), (name, "note", expected.note, note_of(says)))
+    for where, what, before, now in (*seen, (wanted.configmap, "global_state", expected.global_state, state_of(above) or "")):
+        if before is not None and before != now:
+            raise FleetError(
+                f"expect: the {what} of the map {where} in {wanted.namespace} is {now!r} by now, and not {before!r}; it is left as it is.",
+                "Somebody has changed it meanwhile. Look again (runner_info), and decide anew.",
+            )
+
+
 def _differs(live: dict[str, t.Any] | None, wanted: Wanted) -> bool:
     if live is None or state_of(live) != wanted.state:
+        return True
+    if wanted.note and note_of(live) != wanted.note:
         return True
     return any(value is not None and annotation(live, name) != value for name, value in ((MARKER, wanted.marker), (NOTE, wanted.note)))
 

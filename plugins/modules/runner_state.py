@@ -87,6 +87,24 @@ options:
       - Why the runners are asked to drain, for whoever finds them drained. It is kept with the state, and M(studioml.fleet.runner_info) shows it.
       - A drain without a note takes away that of the drain before, as does O(state=Running), for which it is ignored.
     type: str
+  expect:
+    description:
+      - What was seen before it was decided to write. Where a map that is to be written says something else by now, the task fails and nothing is written.
+      - >-
+        It is compared with the maps that are read anyway, and again where somebody writes to one of them at that moment. A map that is asked for and has no
+        C(STATE) says what the global map does. What is left out does not matter.
+      - The second of two equal tasks fails, because the first one has changed what was seen.
+    type: dict
+    suboptions:
+      state:
+        description: The C(STATE) of each map; an empty text where neither it nor the global one has any.
+        type: str
+      note:
+        description: The note that goes with it, as M(studioml.fleet.runner_info) shows it; an empty text for none.
+        type: str
+      global_state:
+        description: The C(STATE) of the global map, also where only node maps are written; an empty text for none.
+        type: str
   drop_overrides:
     description:
       - Remove node maps, so that their runners follow the global map again.
@@ -136,6 +154,16 @@ EXAMPLES = r"""
     kubeconfig: /etc/fleet/rack2.yaml
     state: Running
     drop_overrides: true
+
+- name: Let a node's runner run again if it is drained still for the reason that was seen, and its cluster is not drained
+  studioml.fleet.runner_state:
+    kubeconfig: /etc/fleet/rack2.yaml
+    nodes: [gpu1]
+    state: Running
+    expect:
+      state: DrainAndSuspend
+      note: new fans
+      global_state: Running
 
 - name: Ask a whole rack at once, ten hosts at a time, and stop when more than two have failed
   studioml.fleet.runner_state:
@@ -322,6 +350,7 @@ ARGUMENTS: dict[str, dict[str, t.Any]] = {
     "nodes_through": {"type": "str", "choices": ["name", "pods"], "default": "name"},
     "global": {"type": "bool"},
     "note": {"type": "str"},
+    "expect": {"type": "dict", "options": {"state": {"type": "str"}, "note": {"type": "str"}, "global_state": {"type": "str"}}},
     "drop_overrides": {"type": "bool", "default": False},
     "force_conflicts": {"type": "bool", "default": False},
     "broker": {"type": "dict", "options": _broker_options.OPTIONS},

@@ -86,7 +86,9 @@ def _one_of(found: Mapping, spellings: t.Sequence[str], default: t.Any) -> t.Any
 
 
 def resources(given: t.Any) -> dict[str, str]:
-    """mrunner's resources (a map, or C(mem=2G cpu=4)) as Kubernetes' limits."""
+    """mrunner's resources (a map, or C(mem=2G cpu=4)) as Kubernetes' limits. Null, a question of a survey that is not answered, is none."""
+    if given is None:
+        return {}
     if isinstance(given, str):
         pairs = [pair.partition("=") for pair in given.replace(",", " ").split()]
         given = {key: value for key, _sign, value in pairs}

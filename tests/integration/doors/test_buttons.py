@@ -86,7 +86,7 @@ ONCE: dict[str, tuple[Answers, str]] = {
 
 @pytest.fixture(scope="module")
 def awx(bare: Controller, site: Site, known: Result, key: str) -> Controller:
-    """After site.yml, whose answers are none; from then on the kubeconfig is a credential and the inventory knows of none."""
+    """After site.yml, whose answers are none; from then on the kubeconfig is a credential, and the inventory knows only the context in it."""
     site.sandbox("publish", "--queue", QUEUE, "--seconds", "1")  # before the runner starts: later on it looks for new queues every five minutes
     job = dataclasses.replace(bare, inventory=known, key=key).run("playbooks/site.yml", {"fleet_report": ""})
     assert job.status == "successful", job.output
@@ -94,6 +94,8 @@ def awx(bare: Controller, site: Site, known: Result, key: str) -> Controller:
     inventory = copy.deepcopy(known)
     kubeconfig = pathlib.Path(inventory["_meta"]["hostvars"]["gpu1"].pop("fleet_kubeconfig"))
     files = {"K8S_AUTH_KUBECONFIG": kubeconfig.read_text(encoding="utf-8")}
+    # gpu1 is a machine: its context says that it is the cluster of this file
+    inventory["_meta"]["hostvars"]["gpu1"]["fleet_context"] = yaml.safe_load(files["K8S_AUTH_KUBECONFIG"])["current-context"]
     return dataclasses.replace(bare, inventory=inventory, key=key, files=files)
 
 

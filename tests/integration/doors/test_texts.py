@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+import typing as t
 
 import door_programs
 import pytest
+import yaml
 from awx_jobs import Controller, Result, unsafe
 
 pytestmark = pytest.mark.slow
@@ -23,6 +25,23 @@ INVENTORY: Result = {
 }
 QUESTIONS = ("report", "page", "hosts", "wait_timeout", "enforce", "force_after", "max_failures", "maintenance", "batch")
 EMPTY = {f"fleet_{name}": "" for name in QUESTIONS}
+TEMPLATES = yaml.safe_load((door_programs.CLONE / "roles/awx/files/templates.yml").read_text(encoding="utf-8"))["controller_templates"]
+SURVEYS = {pathlib.Path(one["playbook"]).stem: one["survey_spec"]["spec"] for one in TEMPLATES if one.get("survey_spec")}
+# A role checks its variables before anything else: there a question that is no text is answered with what the form has filled in.
+CHECKED = ("experiment", "secrets", "submission")
+# What a survey cannot do without, and what a playbook refuses to guess.
+NEEDED = {
+    "alert": {"fleet_alert_host": "research"},
+    "build": {"build_image": "hub:5000/build:1"},
+    "cancel": {"job_name": "train"},
+    "experiment": {"experiment_image": "hub:5000/mnist:1"},
+    "job": {"job_name": "train", "job_image": "hub:5000/cuda:12"},
+    "logs": {"log_job": "train"},
+    "maintain": {"fleet_maintenance": "tests/integration/doors/maintenance.yml"},
+    "recovered": {"fleet_alert_host": "research"},
+    "state": {"fleet_state": "Running"},
+    "submission": {"submission_image": "hub:5000/analysis:3", "submission_payloads": "echo one"},
+}
 
 
 def test_the_collection_of_the_clone_is_installed_and_nothing_else(project: pathlib.Path, collections: pathlib.Path) -> None:
@@ -64,6 +83,20 @@ def test_what_is_missing_or_wrong_is_said(bare: Controller, playbook: str, answe
     assert job.status == "failed", job.output
     assert message in job.words
     assert "Traceback" not in job.output
+
+
+def unanswered(playbook: str, question: Result) -> t.Any:
+    filled_in = playbook in CHECKED and question["type"] not in ("text", "textarea")
+    return question.get("default", "") if filled_in else ""
+
+
+@pytest.mark.parametrize("playbook", sorted(SURVEYS))
+def test_no_question_has_to_be_answered_but_those_that_say_so(bare: Controller, playbook: str) -> None:
+    """Everything is accepted, up to the cluster that is not there."""
+    answers = {question["variable"]: unanswered(playbook, question) for question in SURVEYS[playbook]} | NEEDED.get(playbook, {})
+    job = bare.run(f"playbooks/{playbook}.yml", answers, inventory=INVENTORY)
+    assert job.status == "failed", job.output
+    assert "The kubeconfig /nowhere/kubeconfig.yaml does not exist." in job.words, job.output
 
 
 def test_a_text_is_never_a_template(bare: Controller) -> None:

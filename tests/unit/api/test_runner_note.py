@@ -14,6 +14,8 @@ import pytest
 from beats import Beats, call, mutating
 from control_plane import ControlPlane
 
+from ansible_collections.studioml.fleet.plugins.module_utils import _state
+from ansible_collections.studioml.fleet.plugins.module_utils._errors import FleetError
 from ansible_collections.studioml.fleet.plugins.module_utils._rest import Api
 from ansible_collections.studioml.fleet.plugins.modules import runner_deploy, runner_info, runner_state
 
@@ -68,3 +70,77 @@ def test_it_is_shown(namespace: str, given: dict[str, t.Any]) -> None:
     call(runner_state, **given, state="DrainAndSuspend", note=" new fans ")
     (runner,) = call(runner_info, **given, gather=[])["runners"]
     assert [(one["name"], one["note"]) for one in runner["maps"]] == [(RUNNER, "new fans")]
+
+
+def shown(given: dict[str, t.Any]) -> dict[str, str]:
+    (runner,) = call(runner_info, **given, gather=[])["runners"]
+    return {one["name"]: one["note"] for one in runner["maps"]}
+
+
+def typed(admin: Api, namespace: str, state: str, name: str = RUNNER) -> None:
+    """What C(kubectl edit) does."""
+    place = f"/api/v1/namespaces/{namespace}/configmaps/{name}"
+    admin.request("PATCH", place, {"fieldManager": "kubectl-edit"}, {"data": {"STATE": state}}, hands.MERGE)
+
+
+def test_a_note_is_not_about_what_somebody_has_typed_since(admin: Api, namespace: str, given: dict[str, t.Any]) -> None:
+    call(runner_deploy, **given, image="hub:5000/runner:0.14.2", replicas=0, wait=False)
+    drain = {**given, "state": "DrainAndSuspend", "note": "alert: GpuXid"}
+    call(runner_state, **drain)
+    typed(admin, namespace, "Running")
+    typed(admin, namespace, "DrainAndSuspend")
+    assert note(admin, namespace) == "alert: GpuXid" and shown(given) == {RUNNER: ""}
+    assert call(runner_state, **drain)["changed"] and shown(given) == {RUNNER: "alert: GpuXid"}
+    assert not call(runner_state, **drain)["changed"]
+
+
+@pytest.mark.parametrize(
+    ("expect", "words"),
+    [
+        ({"state": "Running"}, f"expect: the state of the map {RUNNER}-gpu1 in NAMESPACE is 'DrainAndSuspend' by now, and not 'Running'; it is left as it is."),
+        ({"state": ""}, f"expect: the state of the map {RUNNER}-gpu1 in NAMESPACE is 'DrainAndSuspend' by now, and not ''; it is left as it is."),
+        ({"state": "DrainAndSuspend", "note": ""}, f"expect: the note of the map {RUNNER}-gpu1 in NAMESPACE is 'new fans' by now, and not ''; it is left"),
+        ({"note": "new fans", "global_state": "Running"}, f"expect: the global_state of the map {RUNNER} in NAMESPACE is '' by now, and not 'Running'; it is"),
+    ],
+)
+@pytest.mark.parametrize("many", [False, True])
+def test_what_has_changed_since_it_was_seen_is_left(
+    control_plane: ControlPlane, admin: Api, namespace: str, given: dict[str, t.Any], expect: dict[str, str], words: str, many: bool
+) -> None:
+    call(runner_state, **given, state="DrainAndSuspend", note="new fans", nodes=["gpu1"])
+    mark = control_plane.mark()
+    if many:
+        said = call(runner_state, targets=[{"name": "gpu1", "node": "gpu1", **given}], state="Running", expect=expect)["targets"][0]
+    else:
+        with pytest.raises(FleetError) as refused:
+            call(runner_state, **given, state="Running", nodes=["gpu1"], expect=expect)
+        said = {"msg": refused.value.message, "hint": refused.value.hint}
+    assert words.replace("NAMESPACE", namespace) in said["msg"]
+    assert said["hint"] == "Somebody has changed it meanwhile. Look again (runner_info), and decide anew."
+    assert not mutating(control_plane.requests(mark)) and note(admin, namespace, f"{RUNNER}-gpu1") == "new fans"
+
+
+def test_what_is_as_it_was_seen_is_written(admin: Api, namespace: str, given: dict[str, t.Any]) -> None:
+    node = {**given, "nodes": ["gpu1"]}
+    assert call(runner_state, **node, state="DrainAndSuspend", note="new fans", expect={"state": "", "note": "", "global_state": ""})["changed"]
+    assert call(runner_state, **node, state="Running", expect={"state": "DrainAndSuspend", "note": "new fans", "global_state": ""})["changed"]
+    call(runner_state, **given, state="DrainAndTerminate", note="the move")
+    followed = {"state": "DrainAndTerminate", "note": "the move"}
+    assert call(runner_state, **given, state="Running", nodes=["gpu2"], expect=followed)["changed"], "a node map without a state says what the global one does"
+    assert call(runner_state, **given, state="Running", expect=followed)["changed"]
+
+
+def test_what_changes_at_the_very_moment_is_left(admin: Api, namespace: str, given: dict[str, t.Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    call(runner_state, **given, state="Running")
+    apply, others = _state.server_side_apply, [1]
+
+    def late(api: Api, *rest: t.Any) -> dict[str, t.Any]:
+        if others:
+            others.pop()
+            call(runner_state, **given, state="DrainAndTerminate", note="the move")
+        return apply(api, *rest)
+
+    monkeypatch.setattr(_state, "server_side_apply", late)
+    with pytest.raises(FleetError, match=f"expect: the state of the map {RUNNER} in {namespace} is 'DrainAndTerminate' by now, and not 'Running'"):
+        call(runner_state, **given, state="DrainAndSuspend", note="alert: A", expect={"state": "Running", "note": ""})
+    assert note(admin, namespace) == "the move" and not others

@@ -54,11 +54,28 @@ def test_what_drains_comes_first() -> None:
 
 @pytest.mark.parametrize(
     ("group", "status", "whole"),
-    [({"node": "gpu1"}, "resolved", True), ({"node": "gpu1:9400"}, "resolved", True), ({"alertname": "GpuXid"}, "resolved", False), (None, "resolved", False)],
+    [
+        ({"node": "gpu1"}, "resolved", True),
+        ({"node": "gpu1"}, "firing", False),
+        ({"node": "gpu2"}, "resolved", False),
+        ({"node": "gpu1:9400"}, "resolved", False),
+        ({"node": "gpu1", "alertname": "GpuXid"}, "resolved", False),
+        ({"node": "gpu1", "gpu": "0"}, "resolved", False),
+        ({"node": "gpu1", "alertname": "GpuXid", "fleet_action": "drain"}, "resolved", False),
+        ({"alertname": "GpuXid"}, "resolved", False),
+        ({}, "resolved", False),
+        (None, "resolved", False),
+    ],
 )
-def test_a_group_of_one_host_tells_that_nothing_of_it_fires(group: t.Any, status: str, whole: bool) -> None:
+def test_only_a_group_by_the_host_and_nothing_else_tells_that_nothing_of_it_fires(group: t.Any, status: str, whole: bool) -> None:
     (found,) = split(alert(node="gpu1", status="resolved"), status=status, groupLabels=group)
     assert found["alert"]["whole"] is whole
+
+
+def test_a_group_that_only_some_of_a_hosts_alerts_name_it_by_does_not_tell() -> None:
+    both = [alert(node="gpu1", status="resolved"), alert("GpuTemperature", instance="gpu1:9400", status="resolved")]
+    (found,) = split(*both, status="resolved", groupLabels={"node": "gpu1"})
+    assert found["alert"]["names"] == ["GpuTemperature", "GpuXid"] and not found["alert"]["whole"]
 
 
 def test_the_first_label_that_is_there_names_the_host() -> None:

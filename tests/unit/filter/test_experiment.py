@@ -77,6 +77,7 @@ def test_a_wrong_context_is_refused(given: t.Any, name: str, words: str) -> None
     [
         ({}, {}),
         ("", {}),
+        (None, {}),
         ("mem=2G cpu=4", {"memory": "2Gi", "cpu": "4"}),
         ("mem=2G,gpu=1", {"memory": "2Gi", "nvidia.com/gpu": "1"}),
         ({"cpu": 0.5, "mem": "512M", "tpu": 8}, {"cpu": "0.5", "memory": "512Mi", "cloud-tpus.google.com/v2": "8"}),

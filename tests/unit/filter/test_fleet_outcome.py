@@ -43,6 +43,14 @@ def test_rows_of_a_table_and_what_is_wrong_wins() -> None:
     assert found["hosts"]["b"] == {"ok": True, "verdict": "busy", "message": ""}
 
 
+def test_a_host_of_which_nothing_was_found_is_not_finished() -> None:
+    lost = {"ok": False, "verdict": "unfinished", "message": "The playbook maintain was not finished on this host."}
+    assert fleet_outcome([], "maintain", ["gpu1"]) == {"playbook": "maintain", "ok": False, "failed": ["gpu1"], "hosts": {"gpu1": lost}}
+    found = fleet_outcome([{"host": "gpu1", "ok": True, "verdict": "running"}], "maintain", ["gpu1", "gpu2"])
+    assert (found["ok"], found["failed"]) == (False, ["gpu2"])
+    assert found["hosts"] == {"gpu1": {"ok": True, "verdict": "running", "message": ""}, "gpu2": lost}
+
+
 def test_nothing_else_is_taken() -> None:
     for wrong in ("gpu1", [{"verdict": "quiet"}], [1]):
         with pytest.raises(AnsibleFilterError, match="needs a list with one dictionary a host"):

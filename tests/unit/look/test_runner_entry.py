@@ -14,7 +14,7 @@ from ansible_collections.studioml.fleet.plugins.module_utils._listening import L
 from ansible_collections.studioml.fleet.plugins.module_utils._messages import Messages
 from ansible_collections.studioml.fleet.plugins.module_utils._metrics import Metrics
 from ansible_collections.studioml.fleet.plugins.module_utils._node_share import Share, share
-from ansible_collections.studioml.fleet.plugins.module_utils._ownership import BROKER_USER, NODES, REPLICAS
+from ansible_collections.studioml.fleet.plugins.module_utils._ownership import BROKER_USER, NODES, NOTE, REPLICAS
 from ansible_collections.studioml.fleet.plugins.module_utils._runner_entry import Seen, entry
 
 GLOBAL = "studioml-go-runner"
@@ -83,6 +83,19 @@ def test_a_message_may_belong_to_the_pod_that_is_to_run(running: tuple[int, ...]
     made = entry(seen(RUN, running, maps={f"{GLOBAL}-0": {"data": {"STATE": DRAIN}}}, broker_asked=True, messages=Messages(held, [])))
     assert [one["asked_state"] for one in made["pods"]] == [DRAIN, RUN]
     assert made["verdict"] == verdict
+
+
+def noted(manager: str, operation: str = "Apply") -> dict[str, t.Any]:
+    """A map with a note, its STATE owned by this manager."""
+    fields = [{"manager": manager, "operation": operation, "time": "2026-01-20T10:00:00Z", "fieldsV1": {"f:data": {"f:STATE": {}}}}]
+    return {"metadata": {"annotations": {NOTE: "alert: A"}, "managedFields": fields}, "data": {"STATE": DRAIN}}
+
+
+@pytest.mark.parametrize(("manager", "operation", "note"), [("studioml.fleet", "Apply", "alert: A"), ("kubectl-edit", "Update", ""), ("argocd", "Apply", "")])
+def test_a_note_is_about_a_state_of_ours(manager: str, operation: str, note: str) -> None:
+    own = f"{GLOBAL}-n1"
+    shown = {one["name"]: one["note"] for one in entry(seen(maps={own: noted(manager, operation)}))["maps"]}
+    assert shown == {GLOBAL: "", own: note}
 
 
 def test_pods_that_have_ended_do_not_count() -> None:

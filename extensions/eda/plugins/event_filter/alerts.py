@@ -19,7 +19,8 @@ description:
   - Takes an event of C(eda.builtin.webhook) whose payload is that of an Alertmanager C(webhook_config) (version 4).
   - >-
     An event C(alert) has C(host) (the value of the label that names it), C(label) (that label), C(status) (C(firing) as long as one alert of the host in this
-    payload fires, else C(resolved)), C(names) (the alerts that make it so) and C(whole) (whether nothing else of this host can be firing in this group).
+    payload fires, else C(resolved)), C(names) (the alerts that make it so) and C(whole) (whether no alert of this host fires any more, which only a group by
+    that label and nothing else can tell).
   - An event C(refused) is a message about something that cannot be acted on.
 options:
   labels:
@@ -112,6 +113,6 @@ def _by_host(alerts: list[Alert], payload: dict[str, Any]) -> tuple[list[dict[st
             unknown.append(f"Host {host} was left alone: Alertmanager left alerts out of what it sent, so some of its may fire. Set max_alerts: 0 there.")
             continue
         names = sorted({alert.name for alert in mine if alert.firing == firing})
-        whole = payload.get("status") == "resolved" and PORT.sub("", str(group.get(mine[0].label, ""))) == host
+        whole = payload.get("status") == "resolved" and all(group == {alert.label: host} for alert in mine)
         events.append({"alert": {"host": host, "label": mine[0].label, "status": "firing" if firing else "resolved", "names": names, "whole": whole}})
     return sorted(events, key=lambda one: one["alert"]["status"]), unknown
