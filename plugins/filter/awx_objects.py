@@ -22,9 +22,9 @@ def awx_objects(generated: t.Mapping[str, t.Any], own: t.Mapping[str, t.Any]) ->
     return _awx_objects.merged(generated, own)
 
 
-def awx_faults(objects: t.Mapping[str, t.Any]) -> list[str]:
+def awx_faults(objects: t.Mapping[str, t.Any], credentials: t.Sequence[t.Mapping[str, t.Any]] = ()) -> list[str]:
     """What AWX would refuse, or would take and fail with later; empty when all is well."""
-    return _awx_objects.faults(objects)
+    return _awx_objects.faults(objects, credentials)
 
 
 class FilterModule:

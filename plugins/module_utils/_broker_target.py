@@ -22,6 +22,8 @@ Thing = t.Dict[str, t.Any]
 AMQP_PORTS = {"amqp": 5672, "amqps": 5671}
 # A runner that is told nothing else finds the management API at the port of AMQP and this.
 MANAGEMENT_OFFSET = 10000
+# How a text says no.
+NO = ("false", "no", "off", "0", "f", "n")
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,8 @@ def _target(api: Api | None, namespace: str, url: str, address: Address | None, 
         runner_username=given.get("runner_username") or (address.username if address else ""),
         amqp=f"{address.host}:{address.port}" if address else "",
         ca=_authority(given.get("ca_path") or ""),
-        validate_certs=given.get("validate_certs", True),
+        # what comes with one target, or from a credential of AWX, may be a text
+        validate_certs=str(given.get("validate_certs", True)).lower() not in NO,
         statistics_seconds=float(given.get("statistics_interval") or STATISTICS_SECONDS),
         way=way,
     )

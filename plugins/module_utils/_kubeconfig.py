@@ -26,6 +26,7 @@ try:
 except ImportError:  # a managed host need not have it
     HAS_YAML = False
 
+VARIABLE = "K8S_AUTH_KUBECONFIG"
 NEW_FILE = "Fetch a new kubeconfig (studioml.fleet.microk8s_kubeconfig for MicroK8s, the cloud's own command else)."
 
 
@@ -117,6 +118,8 @@ def _read(path: str) -> dict[str, t.Any]:
             with open(path, "rb") as stream:
                 _parsed[key] = _parse(path, stream.read())
     except FileNotFoundError:
+        if os.pathsep in path:
+            raise _several(path) from None
         raise KubeconfigMissing(
             f"The kubeconfig {path} does not exist.",
             "Give the right path (kubeconfig or fleet_kubeconfig), or kubeconfig_on: target when the file lies on the managed host. "
@@ -125,6 +128,16 @@ def _read(path: str) -> dict[str, t.Any]:
     except OSError as error:
         raise FleetError(f"The kubeconfig {path} cannot be read: {error.strerror}.", "Run as a user who may read it.") from None
     return _parsed[key]
+
+
+def _several(path: str) -> FleetError:
+    """No file that is still to come, also in check mode: a path list, as the inventory plugin takes it."""
+    from_environment = os.path.abspath(os.path.expanduser(os.environ.get(VARIABLE, ""))) == path
+    return FleetError(
+        f"{VARIABLE if from_environment else 'The kubeconfig'} names several files ({path}), and a task works with one.",
+        "Set fleet_kubeconfig for each host, in AWX such as \"{{ lookup('ansible.builtin.env', 'FLEET_KUBECONFIG_2') }}\". "
+        "The hosts of the inventory plugin studioml.fleet.fleet have theirs.",
+    )
 
 
 def _parse(path: str, text: bytes) -> dict[str, t.Any]:

@@ -26,7 +26,11 @@ def faults(item: t.Mapping[str, t.Any]) -> t.Iterator[str]:
     """One sentence for each fault of a credential type."""
     if item.get("kind") not in KINDS:
         yield f"kind is {item.get('kind')}, and custom types can only be cloud or net. Take cloud."
-    inputs = item.get("inputs") or {}
+    inputs, injectors = item.get("inputs") or {}, item.get("injectors") or {}
+    shapes = list(_shapes(inputs, injectors))
+    yield from shapes
+    if shapes:
+        return
     names: list[str] = []
     for number, field in enumerate(inputs.get("fields") or [], 1):
         names.append(str(field.get("id")))
@@ -37,12 +41,17 @@ def faults(item: t.Mapping[str, t.Any]) -> t.Iterator[str]:
     unknown = [str(name) for name in inputs.get("required") or [] if name not in names]
     if unknown:
         yield f"required names {', '.join(unknown)}, which is no field; AWX would take it, and no job would ever start."
-    yield from _injectors(item.get("injectors") or {}, set(names))
+    yield from _injectors(injectors, set(names))
 
 
 def missing(item: t.Mapping[str, t.Any], inputs: t.Mapping[str, t.Any]) -> t.Iterator[str]:
     """One sentence for each fault of what a credential of this type holds. Values are never told."""
-    fields = {field["id"]: field for field in item["inputs"].get("fields") or []}
+    if list(faults(item)):
+        return  # told of the type itself
+    if not isinstance(inputs, dict):
+        yield "its inputs have to be a mapping of the type's fields."
+        return
+    fields = {field["id"]: field for field in (item.get("inputs") or {}).get("fields") or []}
     for name, value in inputs.items():
         if name not in fields:
             yield f"the input {name} is unknown to the type {item['name']}. It has {', '.join(fields)}."
@@ -50,9 +59,17 @@ def missing(item: t.Mapping[str, t.Any], inputs: t.Mapping[str, t.Any]) -> t.Ite
             yield f"the input {name} has to be {'true or false' if fields[name].get('type') == 'boolean' else 'a text'}."
         elif fields[name].get("choices") and value not in fields[name]["choices"]:
             yield f"the input {name} is none of {', '.join(fields[name]['choices'])}."
-    for name in item["inputs"].get("required") or []:
+    for name in (item.get("inputs") or {}).get("required") or []:
         if not inputs.get(name):
             yield f"the input {name} is missing; AWX would take the credential, and each job with it would fail before it starts."
+
+
+def _shapes(inputs: t.Any, injectors: t.Any) -> t.Iterator[str]:
+    fields, required = (inputs.get("fields") or [], inputs.get("required") or []) if isinstance(inputs, dict) else (None, None)
+    if not isinstance(fields, list) or not isinstance(required, list) or not all(isinstance(field, dict) for field in fields):
+        yield "inputs has to be a mapping of fields, a list of mappings such as {id: url, label: Address}, and of required, a list of their ids."
+    if not isinstance(injectors, dict) or not all(isinstance(one, dict) for one in injectors.values() if one):
+        yield "injectors has to be a mapping of file, env and extra_vars, which are mappings."
 
 
 def _field(field: t.Mapping[str, t.Any]) -> t.Iterator[str]:

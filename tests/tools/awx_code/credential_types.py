@@ -68,30 +68,39 @@ def _kubeconfigs() -> dict[str, t.Any]:
 
 
 def _registry() -> dict[str, t.Any]:
-    entry = {key: Unsafe(f"{{{{ {key} }}}}") for key in ("host", "scheme", "username", "password")}
+    entry = {key: Unsafe(f"{{{{ {key} }}}}") for key in ("host", "scheme", "username", "password", "ca_file")}
+    login = {key: entry[key] for key in ("host", "username", "password")}
     return _type(
         NAMES["registry"][0],
-        "A registry: what runners pull from (pull secrets), and what base images are pushed to.",
+        "A registry: what runners pull from (pull secrets), and what base images are pushed to. It takes the place of all registries of the inventory.",
         [
             _text("host", "Host and port", help_text="As it stands in an image's name, such as hub.example:5000."),
             _text("scheme", "Scheme", choices=["https", "http"], default="https"),
             _text("username", "User"),
             _text("password", "Password", secret=True),
+            _text("ca_file", "Certificate authority", help_text="Path of its file on the build hosts. Empty for one that they trust, or that Docker has."),
         ],
         ["host", "scheme", "username", "password"],
-        {"extra_vars": {"runner_secrets_registries": [{key: value for key, value in entry.items() if key != "scheme"}], "base_image_registries": [entry]}},
+        {"extra_vars": {"runner_secrets_registries": [login], "base_image_registries": [entry]}},
     )
 
 
 def _message_broker() -> dict[str, t.Any]:
+    broker = {key: Unsafe(f"{{{{ {key} }}}}") for key in ("url", "username", "password", "vhost", "runner_username", "validate_certs")}
+    broker["ca_path"] = Unsafe("{% if ca %}{{ tower.filename }}{% endif %}")
     return _type(
         NAMES["message_broker"][0],
-        "RabbitMQ's management API and an administrator of it, for drains that hold (fleet_broker).",
+        "RabbitMQ's management API and an administrator of it, for drains that hold. It takes the place of fleet_broker of all hosts.",
         [
             _text("url", "Address of the management API", help_text="Such as http://hub.example:15672."),
             _text("username", "Administrator"),
             _text("password", "Password", secret=True),
+            _text("vhost", "Virtual host", help_text="Of the runners. Empty: what each runner's AMQP_URL says."),
+            _text("runner_username", "User of the runners", help_text="Empty: what each runner's AMQP_URL says."),
+            _text("ca", "Certificate authority", multiline=True, help_text="PEM text. Empty for one that the execution environment trusts."),
+            # no boolean: of an input that is left empty AWX makes false, and of a choice the first one
+            _text("validate_certs", "Check the certificate", choices=["true", "false"], default="true"),
         ],
         ["url", "username", "password"],
-        {"extra_vars": {"fleet_broker": {key: Unsafe(f"{{{{ {key} }}}}") for key in ("url", "username", "password")}}},
+        {"file": {"template": Unsafe("{{ ca }}")}, "extra_vars": {"fleet_broker": broker}},
     )

@@ -10,10 +10,13 @@ import jinja2
 import jinja2.sandbox
 import pytest
 from ansible.errors import AnsibleFilterError
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from awx_code import credential_types
 from rendered import objects_here
 
 from ansible_collections.studioml.fleet.plugins.filter.awx_objects import FilterModule, awx_faults, awx_objects
+from ansible_collections.studioml.fleet.plugins.module_utils import _broker_options, _broker_target
+from ansible_collections.studioml.fleet.plugins.modules import registry_image
 from ansible_collections.studioml.fleet.plugins.plugin_utils import _awx_credential_type, _awx_survey
 
 QUESTION = {"question_name": "How many", "question_description": "", "variable": "many", "type": "integer", "required": False, "default": 1}
@@ -76,6 +79,10 @@ def kind(**change: t.Any) -> dict[str, t.Any]:
 @pytest.mark.parametrize(
     ("item", "sentence"),
     [
+        (kind(inputs={"fields": ["url"]}), "inputs has to be a mapping of fields, a list of mappings such as {id: url, label: Address}"),
+        (kind(inputs=["url"]), "inputs has to be a mapping of fields"),
+        (kind(inputs={"fields": [], "required": "url"}), "of required, a list of their ids."),
+        (kind(injectors={"env": "A"}), "injectors has to be a mapping of file, env and extra_vars, which are mappings."),
         (kind(kind="kubernetes"), "kind is kubernetes, and custom types can only be cloud or net. Take cloud."),
         (kind(inputs={"fields": [{"id": "tower", "label": "x"}]}, injectors={}),
          "field tower: its id has to be a name of letters, digits and _, and not tower."),
@@ -105,27 +112,57 @@ def test_faults_of_inputs_never_tell_a_value() -> None:
     assert found == [
         "the input scheme is none of https, http.",
         "the input username has to be a text.",
-        "the input pass is unknown to the type StudioML registry. It has host, scheme, username, password.",
+        "the input pass is unknown to the type StudioML registry. It has host, scheme, username, password, ca_file.",
         "the input password is missing; AWX would take the credential, and each job with it would fail before it starts.",
     ]
 
 
 def injected(name: str, inputs: dict[str, str]) -> dict[str, t.Any]:
-    """What a job gets of a credential, by AWX's own way: a sandboxed Jinja2, an empty text for each input that is not there."""
+    """What a job gets of a credential, by AWX's own way: a sandboxed Jinja2, an empty text (or the first choice) for each input that is not there."""
     item = next(one for one in credential_types.credential_types() if one["name"] == name)
     language = jinja2.sandbox.ImmutableSandboxedEnvironment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
-    known: dict[str, t.Any] = {field["id"]: inputs.get(field["id"], "") for field in item["inputs"]["fields"]}
+    known: dict[str, t.Any] = {field["id"]: inputs.get(field["id"], field.get("choices", [""])[0]) for field in item["inputs"]["fields"]}
     files = {key: language.from_string(text).render(known) for key, text in item["injectors"].get("file", {}).items()}
     names = {key.partition(".")[2]: f"/runner/{key}" for key in files}
     known["tower"] = {"filename": names.get("", names)}
-    return {"files": {f"/runner/{key}": text for key, text in files.items()},
-            "env": {key: language.from_string(text).render(known) for key, text in item["injectors"].get("env", {}).items()}}
+
+    def rendered(value: t.Any) -> t.Any:
+        if isinstance(value, dict):
+            return {key: rendered(inner) for key, inner in value.items()}
+        return [rendered(inner) for inner in value] if isinstance(value, list) else language.from_string(value).render(known)
+
+    got = {"files": {f"/runner/{key}": text for key, text in files.items()}, "env": rendered(item["injectors"].get("env", {}))}
+    return {**got, "extra_vars": rendered(item["injectors"]["extra_vars"])} if "extra_vars" in item["injectors"] else got
 
 
 def test_one_kubeconfig_arrives_byte_by_byte() -> None:
     text = "apiVersion: v1\nkind: Config\nusers: [{name: '{{ a }}'}]\n"
     assert injected("StudioML kubeconfig", {"kubeconfig": text}) == {
         "files": {"/runner/template": text}, "env": {"K8S_AUTH_KUBECONFIG": "/runner/template"}}
+
+
+def test_a_registry_is_what_the_roles_and_their_modules_take() -> None:
+    given = {"host": "hub:5000", "scheme": "https", "username": "puller", "password": "p", "ca_file": "/etc/ssl/hub.pem"}
+    got = injected("StudioML registry", given)["extra_vars"]
+    assert got == {"base_image_registries": [given], "runner_secrets_registries": [{"host": "hub:5000", "username": "puller", "password": "p"}]}
+    assert injected("StudioML registry", {**given, "ca_file": ""})["extra_vars"]["base_image_registries"] == [{**given, "ca_file": ""}]
+    assert not ArgumentSpecValidator(registry_image.REGISTRY).validate(got["base_image_registries"][0]).error_messages
+
+
+def test_a_broker_is_what_the_modules_take() -> None:
+    needed = {"url": "https://hub:15671", "username": "administrator", "password": "p"}
+    least = injected("StudioML message broker", needed)["extra_vars"]["fleet_broker"]
+    assert least == {**needed, "vhost": "", "runner_username": "", "validate_certs": "true", "ca_path": ""}
+    got = injected("StudioML message broker", {**needed, "vhost": "studio", "runner_username": "runner", "ca": "PEM\n", "validate_certs": "false"})
+    broker = got["extra_vars"]["fleet_broker"]
+    assert broker == {**needed, "vhost": "studio", "runner_username": "runner", "validate_certs": "false", "ca_path": "/runner/template"}
+    assert got["files"] == {"/runner/template": "PEM\n"}
+    checked = ArgumentSpecValidator(_broker_options.OPTIONS).validate(broker)
+    assert not checked.error_messages and checked.validated_parameters["validate_certs"] is False
+    target = _broker_target.given_only(None, "", {**ArgumentSpecValidator(_broker_options.OPTIONS).validate(least).validated_parameters, "via": "direct"})
+    assert (target.vhost, target.runner_username, target.ca, target.validate_certs) == ("/", "", b"", True)
+    as_it_comes_with_a_target = _broker_target.given_only(None, "", {**broker, "ca_path": "", "via": "direct"})
+    assert (as_it_comes_with_a_target.validate_certs, as_it_comes_with_a_target.vhost) == (False, "studio")
 
 
 @pytest.mark.parametrize("many", [1, 2, 5])
@@ -163,6 +200,16 @@ def test_several_kubeconfigs_are_a_path_list_without_empty_files(many: int) -> N
         ({"controller_schedules": [{"name": "Verify the fleet every night", "rrule": "daily"}]}, "its rrule has to be like DTSTART:20260101T020000Z"),
         ({"controller_schedules": [{"name": "Verify the fleet every night", "unified_job_template": "Run a Job"}]},
          "nobody is there to answer job_name, job_image. Give it in extra_data."),
+        ({"controller_schedules": [{"name": "Verify the fleet every night", "unified_job_template": "Verify the flet"}]},
+         "unified_job_template names Verify the flet, which is not made here. Is Verify the fleet meant?"),
+        ({"controller_workflows": [{"name": "Maintenance", "simplified_workflow_nodes": [{"identifier": "a", "unified_job_template": "drain runners"}]}]},
+         "Maintenance: its node a: unified_job_template names drain runners, which is not made here. Is Drain runners meant?"),
+        ({"controller_workflows": [{"name": "Maintenance", "simplified_workflow_nodes": ["a"]}]}, "simplified_workflow_nodes has to be a list of mappings."),
+        ({"controller_credential_types": [{"name": "Mine", "kind": "cloud", "inputs": {"fields": {"id": "a"}}}],
+          "controller_credentials": [{"name": "m", "credential_type": "Mine", "organization": "o", "inputs": {"a": "x"}}]},
+         "controller_credential_types: Mine: inputs has to be a mapping of fields, a list of mappings"),
+        ({"controller_credentials": [{"name": "m", "credential_type": "StudioML registry", "organization": "o", "inputs": "text"}]},
+         "controller_credentials: m: its inputs have to be a mapping of the type's fields."),
         ({"controller_roles": [{"role": "execute", "team": "Fleet pilots", "job_templates": ["Fly"]}]}, "execute for Fleet pilots: job_templates names Fly"),
         ({"controller_roles": [{"role": "execute", "team": "Fleet pilots"}]}, "the team Fleet pilots is not made here."),
         ({"controller_roles": [{"role": "execute"}]}, "it says nobody: give team, teams, user or users."),
@@ -173,6 +220,32 @@ def test_several_kubeconfigs_are_a_path_list_without_empty_files(many: int) -> N
 def test_faults_of_objects(own: dict[str, t.Any], sentence: str) -> None:
     found = awx_faults(awx_objects(objects_here(), own))
     assert any(sentence in fault for fault in found), found
+
+
+def test_a_template_of_another_organization_is_not_known_here() -> None:
+    node = {"identifier": "a", "unified_job_template": "Theirs", "lookup_organization": "Other"}
+    assert awx_faults(awx_objects(objects_here(), {"controller_workflows": [{"name": "Maintenance", "simplified_workflow_nodes": [node]}]})) == []
+
+
+@pytest.mark.parametrize(
+    ("credentials", "sentences"),
+    [
+        ([{"name": "a", "credential_type": "StudioML kubeconfg"}],
+         ["awx_credentials: a: the credential_type StudioML kubeconfg is neither made here nor one of AWX's own. Is StudioML kubeconfig meant?"]),
+        ([{"name": "a", "credential_type": "machine", "inputs": {}}], ["awx_credentials: a: the credential_type machine is neither", "Is Machine meant?"]),
+        ([{"name": "a", "credential_type": "Machine"}, {"name": "a", "credential_type": "Machine"}], ["awx_credentials: a: there are two of this name."]),
+        ([{"name": "a", "credential_type": "StudioML registry", "inputs": {"host": "h", "scheme": "https", "username": "u", "password": "p"}},
+          {"name": "b", "credential_type": "StudioML registry"}],
+         ["controller_templates: Make the runners' Secrets: it has two credentials of the type StudioML registry, and AWX takes one of each."]),
+        ([{"name": "a", "credential_type": "StudioML kubeconfig"}, {"name": "b", "credential_type": "StudioML kubeconfigs"}],
+         ["Drain runners: its credentials of the types StudioML kubeconfig and StudioML kubeconfigs both set K8S_AUTH_KUBECONFIG."]),
+        ([{"name": "a", "credential_type": "StudioML kubeconfig"}, {"name": "b", "credential_type": "Machine"}], []),
+    ],
+)
+def test_faults_of_the_credentials_that_are_there(credentials: list[dict[str, t.Any]], sentences: list[str]) -> None:
+    found = awx_faults(objects_here(awx_credentials=credentials), credentials)
+    assert bool(found) == bool(sentences)
+    assert not [one for one in sentences if one not in " ".join(found)], found
 
 
 def test_own_objects_change_what_they_name_and_add_the_rest() -> None:

@@ -18,8 +18,8 @@ from awx_code.objects import mapping, objects
 from awx_code.sources import Playbook, SourceError
 
 CLONE = pathlib.Path(__file__).resolve().parents[3]
-#: A form has no sources to build an image from; without an image the role refuses, asking for them.
-REFUSED_BY_ROLE = {"experiment_image": CLONE / "roles/experiment/tasks/preflight.yml"}
+#: Where a playbook imports what refuses. A form has no sources to build an image from; without an image the role refuses, asking for them.
+REFUSED_IN = {"experiment_image": CLONE / "roles/experiment/tasks/preflight.yml", "fleet_alert_host": CLONE / "playbooks/tasks/alert_host.yml"}
 
 
 def questions(name: str) -> dict[str, dict[str, t.Any]]:
@@ -106,6 +106,11 @@ def test_a_changed_role_changes_its_survey_or_the_check_fails(tmp_path: pathlib.
         ("experiment", "experiment_grid", {"type": "textarea", "required": False}),
         ("submission", "submission_memory", {"type": "integer", "default": 4000, "required": False}),
         ("state", "fleet_state", {"type": "multiplechoice", "choices": ["Running", "DrainAndSuspend", "DrainAndTerminate"], "required": True}),
+        ("alert", "fleet_alert_host", {"type": "text", "required": True}),
+        ("alert", "fleet_alert_names", {"type": "textarea", "required": False}),
+        ("recovered", "fleet_alert_host", {"type": "text", "required": True}),
+        ("recovered", "fleet_alert_names", {"type": "textarea", "required": False}),
+        ("recovered", "fleet_alert_whole", {"type": "multiplechoice", "choices": ["true", "false"], "default": "false", "required": False}),
     ],
 )
 def test_questions_are_what_their_options_are(button: str, variable: str, wanted: dict[str, t.Any]) -> None:
@@ -115,12 +120,18 @@ def test_questions_are_what_their_options_are(button: str, variable: str, wanted
     assert not re.search(r"\b[CVOE]\(|\{\{", asked["question_description"])
 
 
+def test_a_button_takes_nothing_but_its_questions() -> None:
+    made = {item["name"]: item for item in objects(mapping())["controller_templates"]}
+    assert not [name for name, item in made.items() if item["ask_variables_on_launch"]]
+    assert [one["variable"] for one in made["Cancel Jobs"]["survey_spec"]["spec"]] == ["job_name", "job_selector"]
+
+
 def test_a_required_question_is_one_that_the_playbook_refuses_to_go_without() -> None:
     required = {(name, variable) for name, button in mapping()["buttons"].items() for variable, say in button["asks"].items() if (say or {}).get("required")}
     assert len(required) >= 4
     for name, variable in required:
-        role = REFUSED_BY_ROLE.get(variable)
-        text = role.read_text(encoding="utf-8") if role else Playbook(name).text
+        imported = REFUSED_IN.get(variable)
+        text = imported.read_text(encoding="utf-8") if imported else Playbook(name).text
         asserts = re.findall(r"ansible\.builtin\.assert:\n(.*?)\n\n", text + "\n\n", re.S)
         assert any(re.search(rf"\b{variable}\b", one) for one in asserts), f"{name}: {variable}"
 

@@ -17,7 +17,6 @@ SECRET = "apiVersion: v1\nkind: Config\n# the-secret-of-this-test\n"
 BROKER_SECRET = "broker-secret-of-this-test"  # noqa: S105
 #: The settings that the guide shows, as they stand there.
 SAMPLE = re.search(r"```yaml\n# fleet-awx\.yml\n(.*?)```", (CLONE / "docs/awx.md").read_text(encoding="utf-8"), re.S)
-#: A survey takes no lists, and alerts come as lists.
 PRESSED_BY_RULEBOOKS = {"Drain for an alert", "Resume after an alert"}
 
 
@@ -83,7 +82,7 @@ def test_everything_is_made(made: Played, awx: StandInAwx) -> None:
     for template in awx.objects["job_templates"].values():
         assert template["playbook"] in awx.playbooks and template["organization"] == awx.one("organizations", "StudioML fleet")["id"]
         assert template["execution_environment"] == awx.one("execution_environments", "StudioML fleet")["id"]
-        assert template["ask_variables_on_launch"] is (template["name"] in PRESSED_BY_RULEBOOKS)
+        assert template["ask_variables_on_launch"] is False
     assert awx.one("job_templates", "Drain runners")["allow_simultaneous"] is False
     assert awx.one("inventory_sources", "Clusters")["credential"] == awx.one("credentials", "Fleet clusters")["id"]
 
@@ -167,12 +166,14 @@ def test_the_second_run_changes_nothing(made: Played, awx: StandInAwx, address: 
         ({"awx_collection": "redhat.tower"}, "value of awx_collection must be one of: awx.awx, ansible.controller"),
         ({"awx_credentials": [{"name": "c", "credential_type": "StudioML registry", "inputs": {"host": "hub:5000", "user": "x"}}]},
          "Nothing was made yet. controller_credentials: c: the input user is unknown to the type StudioML registry."),
+        ({"awx_credentials": [{"name": "One", "credential_type": "Machine"}, {"name": "Two", "credential_type": "Machine"}]},
+         "controller_templates: Maintain hosts: it has two credentials of the type Machine, and AWX takes one of each."),
         ({"awx_objects": {"controller_templates": [{"name": "Drain runners", "forks": 5, "limits": "rack2"}]}},
          "controller_templates: Drain runners: the key limits is unknown."),
         ({"awx_objects": {"controller_templates": {"name": "Drain runners"}}},
          "awx_objects have to be a mapping of lists of mappings, such as {'controller_templates': [{'name': 'Drain runners', 'timeout': 7200}]}"),
     ],
-    ids=["nowhere", "nobody", "collection", "credential", "key", "shape"],
+    ids=["nowhere", "nobody", "collection", "credential", "two of a type", "key", "shape"],
 )
 def test_nothing_is_called_before_all_is_well(
     variables: dict[str, t.Any], message: str, awx: StandInAwx, address: str, awx_environment: pathlib.Path, tmp_path: pathlib.Path

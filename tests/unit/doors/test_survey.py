@@ -7,6 +7,7 @@ import typing as t
 import pytest
 import yaml
 
+from ansible_collections.studioml.fleet.plugins.module_utils._errors import FleetError
 from ansible_collections.studioml.fleet.plugins.plugin_utils._experiment import words
 from ansible_collections.studioml.fleet.plugins.plugin_utils._survey import meant
 
@@ -61,7 +62,10 @@ def test_the_rest_is_left_to_the_types(name: str, given: t.Any) -> None:
         ("- a\n- 'b: c'", ["a", "b: c"]),
         ("[yes, 1]", ["yes", "1"]),
         ("hub,other", "hub,other"),
-        ("[half", "[half"),
+        ('["a",\t"b\\/c"]', ["a", "b/c"]),
+        ('[1.50, null, false, "x"]', ["1.50", "null", "false", "x"]),
+        ('{"a": 1}', '{"a": 1}'),
+        ("{{ x }}", "{{ x }}"),
     ],
 )
 def test_a_list(text: str, entries: t.Any) -> None:
@@ -81,12 +85,48 @@ def test_a_list_of_mappings() -> None:
         ("A=1\nB=x=y, z\n", {"A": "1", "B": "x=y, z"}),
         ("A: yes\nB: 007", {"A": "yes", "B": "007"}),
         ('{"limits": {"memory": "8Gi", "cpu": 2}}', {"limits": {"memory": "8Gi", "cpu": "2"}}),
-        ("A=1, B=2", "A=1, B=2"),
         ("{half: ", "{half: "),
+        ("hello", "hello"),
+        ("A: x=1\nB: |\n  y=2\n", {"A": "x=1", "B": "y=2\n"}),
+        ("A=1 B=2", {"A": "1", "B": "2"}),
+        ("app.kubernetes.io/name=x tier=y", {"app.kubernetes.io/name": "x", "tier": "y"}),
+        ("# what for\nA=1\n\n  # and\nB=2", {"A": "1", "B": "2"}),
     ],
 )
 def test_a_mapping_whose_values_stay_text(text: str, mapping: t.Any) -> None:
     assert meant({"env": text}, OPTIONS) == {"env": mapping}
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("JAVA_OPTS", "-Xmx2g -Da=b"), ("URL", "http://h/?a=1,b=2"), ("CUDA_VISIBLE_DEVICES", "0,1"), ("GREETING", "hello world"), ("P", "C:\\x"), ("A", ""),
+        ("QUOTED", "'x'"), ("A", "1,B=2"),
+    ],
+)
+def test_a_pair_is_the_same_alone_and_among_others(key: str, value: str) -> None:
+    assert meant({"env": f"{key}={value}"}, OPTIONS) == {"env": {key: value}}
+    assert meant({"env": f"{key}={value}\nOTHER=1"}, OPTIONS) == {"env": {key: value, "OTHER": "1"}}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("args", "[half", "args: the text begins like a list in YAML or JSON, and is none."),
+        ("args", "- a\nb: [", "args: the text begins like a list in YAML or JSON, and is none."),
+        ("claims", "{claim: a}\n{claim: b}", "claims: the text begins like a mapping in YAML or JSON, and is none."),
+        ("env", "A=1\n\nthe-secret\nB=2\nalso", "env: line 3, 5 is no KEY=VALUE."),
+        ("env", "the-secret\nB=2", "env: line 1 is no KEY=VALUE."),
+        ("env", "A=1, B=2", "env: the line may be one KEY=VALUE or several."),
+        ("env", "A=1 B=x=y", "env: the line may be one KEY=VALUE or several."),
+        ("env", "A='1' B=2", "env: the line may be one KEY=VALUE or several."),
+    ],
+)
+def test_what_begins_like_a_form_and_is_none_is_refused(name: str, text: str, message: str) -> None:
+    with pytest.raises(FleetError) as refused:
+        meant({name: text}, OPTIONS)
+    assert refused.value.message == message and refused.value.hint
+    assert "the-secret" not in refused.value.text()
 
 
 @pytest.mark.parametrize(("answer", "found"), [(None, []), ("", []), (0.5, ["0.5"]), (7, ["7"]), ("--lr 0.1", ["--lr", "0.1"])])
