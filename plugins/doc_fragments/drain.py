@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The options of runner_state that go with a change of state: the wait, and how far to go so that it holds; their argument spec is in module_utils/_how.py."""
+"""The options of runner_state that go with a change of state: what was seen and said, the wait, and how far to go so that it holds.
+
+The argument spec of the last two is in module_utils/_how.py.
+"""
 
 from __future__ import annotations
 
@@ -50,6 +53,29 @@ options:
       - Ignored for O(state=Running).
     type: str
     choices: [none, broker, scale, cordon, evict]
+  note:
+    description:
+      - Why the runners are asked to drain, for whoever finds them drained. It is kept with the state, and M(studioml.fleet.runner_info) shows it.
+      - A drain without a note takes away that of the drain before, as does O(state=Running), for which it is ignored.
+    type: str
+  expect:
+    description:
+      - What was seen before it was decided to write. Where a map that is to be written says something else by now, the task fails and nothing is written.
+      - >-
+        It is compared with the maps that are read anyway, and again where somebody writes to one of them at that moment. A map that is asked for and has no
+        C(STATE) says what the global map does. What is left out does not matter.
+      - The second of two equal tasks fails, because the first one has changed what was seen.
+    type: dict
+    suboptions:
+      state:
+        description: The C(STATE) of each map; an empty text where neither it nor the global one has any.
+        type: str
+      note:
+        description: The note that goes with it, as M(studioml.fleet.runner_info) shows it; an empty text for none.
+        type: str
+      global_state:
+        description: The C(STATE) of the global map, also where only node maps are written; an empty text for none.
+        type: str
   force_after:
     description:
       - End runners that are still busy after so many seconds; needs O(enforce=scale) or more. Their work is lost and its messages go back to the queue.

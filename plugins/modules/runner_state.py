@@ -82,29 +82,6 @@ options:
       - Whether to write the global map.
       - Defaults to V(true) when none of O(nodes), O(pods) and O(map_names) is given, else to V(false).
     type: bool
-  note:
-    description:
-      - Why the runners are asked to drain, for whoever finds them drained. It is kept with the state, and M(studioml.fleet.runner_info) shows it.
-      - A drain without a note takes away that of the drain before, as does O(state=Running), for which it is ignored.
-    type: str
-  expect:
-    description:
-      - What was seen before it was decided to write. Where a map that is to be written says something else by now, the task fails and nothing is written.
-      - >-
-        It is compared with the maps that are read anyway, and again where somebody writes to one of them at that moment. A map that is asked for and has no
-        C(STATE) says what the global map does. What is left out does not matter.
-      - The second of two equal tasks fails, because the first one has changed what was seen.
-    type: dict
-    suboptions:
-      state:
-        description: The C(STATE) of each map; an empty text where neither it nor the global one has any.
-        type: str
-      note:
-        description: The note that goes with it, as M(studioml.fleet.runner_info) shows it; an empty text for none.
-        type: str
-      global_state:
-        description: The C(STATE) of the global map, also where only node maps are written; an empty text for none.
-        type: str
   drop_overrides:
     description:
       - Remove node maps, so that their runners follow the global map again.
