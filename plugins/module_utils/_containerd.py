@@ -11,7 +11,7 @@ import os
 import re
 import typing as t
 
-from ansible_collections.studioml.fleet.plugins.module_utils import _containerd_template, _hosts_toml
+from ansible_collections.studioml.fleet.plugins.module_utils import _containerd_template, _hosts_toml, _service_log
 from ansible_collections.studioml.fleet.plugins.module_utils._command import find, run
 from ansible_collections.studioml.fleet.plugins.module_utils._cri import MICROK8S_SOCKET, Cri, wait_healthy
 from ansible_collections.studioml.fleet.plugins.module_utils._errors import FleetError
@@ -80,15 +80,7 @@ class Containerd:
 
     def reason(self) -> str:
         """What its log says about the last start; empty when nothing is to be found."""
-        if not find("journalctl"):
-            return ""
-        lines = run(["journalctl", "--unit", UNIT, "--output=cat", "--no-pager", "--lines=100"], timeout=30).out.splitlines()
-        for pattern in REASONS:
-            for line in reversed(lines):
-                found = pattern.search(line)
-                if found:
-                    return found.group(1).strip().rstrip('"')
-        return ""
+        return _service_log.reason(UNIT, REASONS)
 
     def plan(self, entries: t.Sequence[TrustEntry]) -> ContainerdPlan:
         """Work out the files for some registries. Nothing is changed.

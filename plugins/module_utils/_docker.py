@@ -13,6 +13,7 @@ import signal
 import time
 import typing as t
 
+from ansible_collections.studioml.fleet.plugins.module_utils import _service_log
 from ansible_collections.studioml.fleet.plugins.module_utils._command import Completed, find, run
 from ansible_collections.studioml.fleet.plugins.module_utils._daemon_json import SNAP_FLAG_KEYS, flag_keys
 from ansible_collections.studioml.fleet.plugins.module_utils._errors import FleetError
@@ -141,15 +142,7 @@ class Docker:
 
     def reason(self, since: float) -> str:
         """Why the daemon failed after a moment (seconds since the epoch), in its own words; empty when its log does not say."""
-        if not find("journalctl"):
-            return ""
-        lines = run(["journalctl", "--unit", self.unit, f"--since=@{int(since)}", "--output=cat", "--no-pager", "--lines=200"], timeout=30).out.splitlines()
-        for pattern in REASONS:
-            for line in reversed(lines):
-                found = pattern.search(line)
-                if found:
-                    return found.group(1).strip().rstrip('"')
-        return ""
+        return _service_log.reason(self.unit, REASONS, since)
 
     def validate(self, config_file: str, version: str) -> str:
         """What C(dockerd --validate) has against a file; empty when nothing, or when this release cannot tell (before 23)."""

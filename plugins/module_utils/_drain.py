@@ -56,12 +56,7 @@ class Change:
         if self.resumes and not self.scope.deployments and not self.scope.shared:
             self.holds = _holds.named(self.api, self.wanted.namespace, self.how.broker)
         if not self.holds and not self.scope.deployments and not self.scope.shared and not self.scope.pods:
-            where = f" on {', '.join(self.wanted.nodes)}" if self.wanted.nodes else ""
-            raise FleetError(
-                f"There is no runner with the label app={self.wanted.name} in namespace {self.wanted.namespace}{where} to drain, to resume or to wait for.",
-                "Correct name, namespace or nodes; without wait and enforce the state is written all the same. What a drain has taken from the broker's user "
-                "of a runner that is gone, a resume gives back when broker names it (url, username, password, vhost, runner_username).",
-            )
+            raise self._nothing_there()
         if self.resumes and not self.holds:
             self.holds = _back.holds_to_open(self.api, self.scope, self.how.broker)
         elif not self.resumes:
@@ -72,6 +67,23 @@ class Change:
             for hold in self.holds if self.how.reaches("broker") else []:
                 if hold.may_close:
                     hold.permissions()
+
+    def _nothing_there(self) -> FleetError:
+        where = f" on {', '.join(self.wanted.nodes)}" if self.wanted.nodes else ""
+        said = f"There is no runner with the label app={self.wanted.name} in namespace {self.wanted.namespace}{where} to drain, to resume or to wait for."
+        for deployment, nodes in self.scope.moved if self.resumes else []:
+            user = _ownership.annotation(deployment, _ownership.BROKER_USER)
+            if user:
+                return FleetError(
+                    f"{said} But Deployment {deployment['metadata']['name']}, whose broker's user {user} a drain keeps off its queues, has its pods on "
+                    f"{', '.join(nodes)} by now.",
+                    f"Resume {', '.join(nodes)}, or the whole runner (without nodes): that gives the permission back.",
+                )
+        return FleetError(
+            said,
+            "Correct name, namespace or nodes; without wait and enforce the state is written all the same. What a drain has taken from the broker's user of a "
+            "runner that is gone, a resume gives back when broker names it (url, username, password, vhost, runner_username).",
+        )
 
     def before(self, planned: Plan) -> Plan:
         """Resume: undo what a drain did, in the opposite order; STATE comes last."""

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ansible_collections.studioml.fleet.plugins.module_utils._errors import FleetError
 from ansible_collections.studioml.fleet.plugins.module_utils._kinds import path
@@ -29,6 +29,8 @@ class Scope:
     deployments: list[Thing]
     shared: list[Thing]
     pods: list[Thing]
+    # Deployments all of whose pods are on other nodes, each with these nodes
+    moved: list[tuple[Thing, list[str]]] = field(default_factory=list)
 
     @property
     def owner(self) -> str:
@@ -73,7 +75,7 @@ def find(api: Api, namespace: str, name: str, nodes: list[str]) -> Scope:
     if not nodes:
         return Scope(namespace, name, [], deployments, [], pods)
     there = [pod for pod in pods if pod["spec"].get("nodeName") in nodes]
-    mine, shared = [], []
+    mine, shared, moved = [], [], []
     for deployment in deployments:
         wanted = deployment["spec"]["selector"].get("matchLabels") or {}
         its = [pod for pod in pods if wanted.items() <= _labels(pod).items()]
@@ -84,7 +86,9 @@ def find(api: Api, namespace: str, name: str, nodes: list[str]) -> Scope:
             shared.append(deployment)
         elif not its and ({pinned_to(deployment), *annotation(deployment, NODES).split(",")} & set(nodes)):  # scaled to 0, or between two lives of its pod
             mine.append(deployment)
-    return Scope(namespace, name, nodes, mine, shared, there)
+        elif its:
+            moved.append((deployment, sorted({str(pod["spec"].get("nodeName") or "no node yet") for pod in its})))
+    return Scope(namespace, name, nodes, mine, shared, there, moved)
 
 
 def runner_pods(api: Api, scope: Scope) -> list[Thing]:

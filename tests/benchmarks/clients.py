@@ -7,13 +7,11 @@
 from __future__ import annotations
 
 import statistics
-import subprocess
 
 from plays import ASSERT, state
 from table import Row
-from world import INTERPRETER, NODES, World
+from world import NODES, World
 
-THREADS = 64
 STATES = ("DrainAndSuspend", "Running")
 
 
@@ -35,11 +33,11 @@ def measure(world: World, rounds: int) -> list[Row]:
                     f"{what}, {case}": world.ansible(inventory, plays[word]),
                 }
                 if case == "all change":
-                    _bare(what, STATES[1], lines[what])  # back, so that both have all to do
-                    values[f"bare {what}, {case}"] = _bare(what, word, lines[what])
+                    world.bare(what, STATES[1], lines[what])  # back, so that both have all to do
+                    values[f"bare {what}, {case}"] = world.bare(what, word, lines[what])
                 else:
-                    values[f"bare {what}, {case}"] = _bare(what, word, lines[what])
-                    _bare(what, STATES[1], lines[what])
+                    values[f"bare {what}, {case}"] = world.bare(what, word, lines[what])
+                    world.bare(what, STATES[1], lines[what])
                 for name, seconds in values.items() if number else ():
                     took.setdefault(name, []).append(seconds)
     medians = {name: statistics.median(times) for name, times in took.items()}
@@ -52,10 +50,3 @@ def measure(world: World, rounds: int) -> list[Row]:
             limit = None if (what, case) == ("nodes", "unchanged") else 3
             rows.append(Row(f"(b) {title}, {case}, less start-up", "bare client", ours, bare, limit))
     return rows
-
-
-def _bare(what: str, word: str, lines: list[str]) -> float:
-    command = [INTERPRETER, str(__file__).replace("clients.py", "bare.py"), what, word, str(THREADS)]
-    done = subprocess.run(command, input="\n".join(lines), capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
-    return float(done.stdout)

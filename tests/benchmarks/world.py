@@ -70,6 +70,13 @@ class World:
         """The kubeconfig of a target."""
         return str(self.plane.directory / f"{name}.kubeconfig")
 
+    def bare(self, what: str, word: str, lines: list[str], threads: int = 64) -> float:
+        """The seconds that the bare client takes for these targets, its start not counted."""
+        command = [INTERPRETER, pathlib.Path(__file__).with_name("bare.py"), what, word, str(threads)]
+        done = subprocess.run(command, input="\n".join(lines), capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr[-3000:]
+        return float(done.stdout)
+
     def inventory(self, count: int) -> pathlib.Path:
         """An inventory with the first targets as hosts of the group fleet: clusters of their own."""
         return self._inventory(f"clusters-{count}", [f"{name} fleet_kubeconfig={self.path(name)} fleet_namespace={name}" for name in self.names[:count]])

@@ -1,11 +1,12 @@
 """Python environments of the project's tools, cached by content outside of the work tree. Standard library only.
 
 An environment is named after the Python version and a hash of its requirements, so that a second call costs nothing and
-a changed requirement makes a new one. A half-made environment is never used: it is finished under a temporary name.
+a changed requirement makes a new one. A half-made environment is never used: it says nowhere that it is complete, and is made anew.
 """
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import pathlib
@@ -47,8 +48,15 @@ def environment(python: pathlib.Path, requirements: list[str], *, name: str) -> 
     version = subprocess.run([python, "-VV"], capture_output=True, text=True, check=True).stdout
     digest = hashlib.sha256("\n".join([version, *requirements]).encode()).hexdigest()[:12]
     place = cache_directory() / "environments" / f"{name}-{digest}"
-    if (place / "complete").exists():
-        return place
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with (place.parent / f"{place.name}.lock").open("w") as lock:  # tests run side by side
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (place / "complete").exists():
+            _make(place, python, requirements, version)
+    return place
+
+
+def _make(place: pathlib.Path, python: pathlib.Path, requirements: list[str], version: str) -> None:
     started = time.monotonic()
     print(f"making the Python environment {place.name} ...", flush=True)
     shutil.rmtree(place, ignore_errors=True)
@@ -58,7 +66,6 @@ def environment(python: pathlib.Path, requirements: list[str], *, name: str) -> 
     subprocess.run([place / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check", "-r", listing], check=True)
     (place / "complete").write_text(version, encoding="utf-8")
     print(f"making the Python environment {place.name} took {time.monotonic() - started:.0f} s", flush=True)
-    return place
 
 
 def tools_environment() -> pathlib.Path:

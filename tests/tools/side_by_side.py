@@ -1,60 +1,89 @@
 """Runs the tests in three processes side by side, since most of them wait for daemons, and a fleet has more than one host.
 
-Tests of one directory share a sandbox or an API server and stay together. Each line is marked with its group; pytest's own
-list of what failed and its closing lines, of all groups, come last, and the exit status is the worst one.
+Tests of one directory share a sandbox or an API server and stay together; who is free takes the next directory. Each line is marked with the number of
+its directory; what failed and pytest's closing lines, of all directories with the time each took, come last, and the exit status is the worst one.
 """
 
 from __future__ import annotations
 
 import pathlib
+import queue
 import subprocess
 import sys
 import threading
+import typing as t
 
 CLONE = pathlib.Path(__file__).resolve().parents[2]
 INTEGRATION = CLONE / "tests" / "integration"
+SIDE_BY_SIDE = 3
+#: pytest's status where a machine has not what any test of a directory needs (a browser, for one).
+NOTHING_SELECTED = 5
 #: These compare the whole machine before and after: nothing else may come and go meanwhile.
 ALONE = ["tests/integration/sandbox", "tests/integration/demo"]
-#: The groups take about the same time; what is named nowhere runs in the last.
-NAMED = [[f"tests/integration/{name}" for name in names] for names in (
-    ("site", "docker", "events"), ("molecule", "registry", "runner", "page", "api", "jobs", "microk8s"),
-)]
+#: The longest first, so that all end at about the same time; directories of integration tests that are not named come last.
+LONGEST_FIRST = [
+    ["tests/integration/site"],
+    ["tests/quality"],
+    ["tests/unit/api"],
+    *([f"tests/integration/{name}"] for name in ("molecule", "jobs", "doors", "microk8s", "registry")),
+    ["tests/unit", "--ignore=tests/unit/api"],
+]
 
 
-def groups() -> list[list[str]]:
-    """The test directories of each group."""
-    others = sorted(f"tests/integration/{place.name}" for place in INTEGRATION.iterdir() if place.is_dir() and any(place.glob("test_*.py")))
-    return [*NAMED, ["tests/unit", "tests/quality", *(name for name in others if name not in [*sum(NAMED, []), *ALONE])]]
+class Outcome(t.NamedTuple):
+    """What became of one run of pytest."""
+
+    status: int
+    failed: list[str]
+    closing: str
 
 
-def run(number: int, directories: list[str], statuses: dict[int, int], failed: list[str], closing: dict[int, str]) -> None:
+def parts() -> list[list[str]]:
+    """What pytest is given, each for a process of its own."""
+    found = sorted(f"tests/integration/{place.name}" for place in INTEGRATION.iterdir() if place.is_dir() and any(place.glob("test_*.py")))
+    return [*LONGEST_FIRST, *([name] for name in found if name not in [*ALONE, *sum(LONGEST_FIRST, [])])]
+
+
+def run(number: int, arguments: list[str]) -> Outcome:
     """One pytest whose lines are passed on as they come."""
-    command = [sys.executable, "-u", "-m", "pytest", "-v", "--durations=10", *directories]
+    command = [sys.executable, "-u", "-m", "pytest", "-v", "--durations=10", *arguments]
+    failed, closing = [], "pytest ended without a word\n"
     with subprocess.Popen(command, cwd=CLONE, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         for line in process.stdout or ():
             print(f"[{number}] {line}", end="", flush=True)
             if line.startswith(("FAILED ", "ERROR ")):
                 failed.append(f"[{number}] {line}")
             if line.startswith("=") and " in " in line:
-                closing[number] = line
-    statuses[number] = process.returncode
+                closing = line
+    status = 0 if process.returncode == NOTHING_SELECTED and " deselected in " in closing else process.returncode
+    return Outcome(status, failed, f"[{number}] {' '.join(arguments)}\n{closing}")
 
 
 def main() -> int:
-    """First what must be alone, then the groups; 0 when all are green."""
-    statuses: dict[int, int] = {}
-    failed: list[str] = []
-    closing: dict[int, str] = {}
-    run(0, ALONE, statuses, failed, closing)
-    threads = [threading.Thread(target=run, args=(number, directories, statuses, failed, closing)) for number, directories in enumerate(groups(), 1)]
+    """First what must be alone, then the others; 0 when all are green."""
+    work: queue.SimpleQueue[tuple[int, list[str]]] = queue.SimpleQueue()
+    for part in enumerate(parts(), 1):
+        work.put(part)
+    expected = work.qsize() + 1
+    outcomes = {0: run(0, ALONE)}
+
+    def worker() -> None:
+        while True:
+            try:
+                number, arguments = work.get_nowait()
+            except queue.Empty:
+                return
+            outcomes[number] = run(number, arguments)
+
+    threads = [threading.Thread(target=worker) for _number in range(SIDE_BY_SIDE)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    print("".join(failed), end="")
-    for number in sorted(closing):
-        print(closing[number], end="", flush=True)
-    return max(statuses.get(number, 1) for number in range(len(threads) + 1))
+    ended = [outcomes[number] for number in sorted(outcomes)]
+    print("".join(line for outcome in ended for line in outcome.failed), end="")
+    print("".join(outcome.closing for outcome in ended), end="", flush=True)
+    return max(1 if len(ended) < expected else 0, *(outcome.status for outcome in ended))
 
 
 if __name__ == "__main__":

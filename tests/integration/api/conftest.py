@@ -6,35 +6,24 @@
 
 from __future__ import annotations
 
-import os
 import pathlib
 import sys
 import typing as t
 
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "docker"))
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "shared"))
 
+from instance import brought_up  # noqa: E402
 from module_runs import Hosts  # noqa: E402
-
-SNAPS = "for snap in bare core; do snap install --dangerous /opt/snaps/$snap.snap; done; snap install --dangerous --classic /opt/snaps/microk8s.snap"
 
 
 @pytest.fixture(scope="session")
 def hosts() -> t.Iterator[Hosts]:
     """FLEET_API_SANDBOX names an instance that is there already and stays."""
-    kept = os.environ.get("FLEET_API_SANDBOX", "")
-    hosts = Hosts(kept or "test-api")
-    try:
-        if not kept:
-            hosts.sandbox("down")
-            hosts.sandbox("up", "--hosts", "gpu1")
-        hosts.on("gpu1", f"snap wait system seed.loaded; test -e /snap/bin/microk8s || ( set -e; {SNAPS} )")
-        hosts.on("gpu1", "microk8s status --wait-ready --timeout 120")
+    with brought_up("api", "gpu1", make=Hosts) as hosts:
+        hosts.with_microk8s("gpu1")
         yield hosts
-    finally:
-        if not kept:
-            hosts.sandbox("down")
 
 
 @pytest.fixture(scope="session")

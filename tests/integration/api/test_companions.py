@@ -29,6 +29,7 @@ import uuid
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from module_runs import CLONE, Hosts
+from programs_of_the_host import FOLDERS, PATH, RABBITMQ
 
 from ansible_collections.studioml.fleet.plugins.module_utils._kubeconfig import load
 from ansible_collections.studioml.fleet.plugins.module_utils._rest import Api
@@ -40,25 +41,8 @@ from fleetbox.progress import Progress  # noqa: E402
 
 pytestmark = pytest.mark.sandbox
 SHELL, RUNNER = "sandbox.local/busybox:1", "sandbox.local/stand-in-runner:0.14.3"
-# all that a program of the host needs, but for the folders that are the pod's own
-HOST = [{"path": place, "host_path": place, "read_only": True} for place in ("/usr", "/etc")]
-HOST += [{"path": place, "host_path": f"/usr{place}", "read_only": True} for place in ("/lib", "/lib64")]
-RABBITMQ = """
-set -e
-export HOME=/var/lib/rabbitmq RABBITMQ_CONFIG_FILE=/var/lib/rabbitmq/rabbitmq.conf RABBITMQ_ENABLED_PLUGINS_FILE=/var/lib/rabbitmq/enabled_plugins
-export RABBITMQ_MNESIA_BASE=/var/lib/rabbitmq/data RABBITMQ_LOG_BASE=/var/lib/rabbitmq/log RABBITMQ_PID_FILE=/var/lib/rabbitmq/pid
-cat > $RABBITMQ_CONFIG_FILE <<END
-default_user = $RABBITMQ_DEFAULT_USER
-default_pass = $RABBITMQ_DEFAULT_PASS
-loopback_users = none
-vm_memory_calculation_strategy = allocated
-END
-echo '[rabbitmq_management].' > $RABBITMQ_ENABLED_PLUGINS_FILE
-exec /usr/lib/rabbitmq/lib/rabbitmq_server-*/sbin/rabbitmq-server
-"""
-PATH = {"PATH": "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 PROGRAMS = {
-    "rabbitmq": {"command": ["/bin/sh", "-c", RABBITMQ], "env": PATH, "size": "1Gi"},
+    "rabbitmq": {**RABBITMQ, "size": "1Gi"},
     "minio": {"command": ["/usr/local/bin/minio", "server", "/storage"], "env": PATH, "size": "1Gi"},
 }
 
@@ -107,7 +91,7 @@ def call(module: t.Any, **options: t.Any) -> dict[str, t.Any]:
 
 
 def deploy(given: dict[str, t.Any], kind: str) -> dict[str, t.Any]:
-    return call(companion, **given, kind=kind, image=SHELL, image_pull_policy="Never", host_paths=HOST, service_type="NodePort", **PROGRAMS[kind])
+    return call(companion, **given, kind=kind, image=SHELL, image_pull_policy="Never", host_paths=FOLDERS, service_type="NodePort", **PROGRAMS[kind])
 
 
 def secret(api: Api, namespace: str, name: str) -> dict[str, str]:
@@ -231,7 +215,7 @@ def test_the_role(hosts: Hosts, node: str, given: dict[str, t.Any], api: Api, tm
         "companions_rabbitmq_image": SHELL,
         "companions_image_pull_policy": "Never",
         "companions_rabbitmq_size": "1Gi",
-        "companions_more": {"rabbitmq": {"command": PROGRAMS["rabbitmq"]["command"], "env": PATH, "host_paths": HOST}},
+        "companions_more": {"rabbitmq": {"command": PROGRAMS["rabbitmq"]["command"], "env": PATH, "host_paths": FOLDERS}},
     }
     play = [{"hosts": "localhost", "gather_facts": False, "roles": [{"role": "studioml.fleet.companions", **variables}]}]
     (tmp_path / "play.yml").write_text(json.dumps(play))

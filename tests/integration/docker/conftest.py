@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-import os
 import pathlib
 import sys
 import typing as t
 
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).parent))
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "shared"))
 
+from instance import brought_up, given  # noqa: E402
 from module_runs import Hosts  # noqa: E402
 
 
 @pytest.fixture(scope="session")
 def bare() -> t.Iterator[Hosts]:
     """A host without Docker. FLEET_DOCKER_SANDBOX names an instance that is there already and stays."""
-    kept = os.environ.get("FLEET_DOCKER_SANDBOX", "")
-    hosts = Hosts(kept or "test-docker")
-    try:
-        if kept:
+    with brought_up("docker", "gpu1", make=Hosts) as hosts:
+        if given("docker"):
             hosts.on("gpu1", "apt-get purge -y -qq docker.io >/dev/null 2>&1; rm -rf /etc/docker")
-        else:
-            hosts.sandbox("down")
-            hosts.sandbox("up", "--hosts", "gpu1")
         yield hosts
-    finally:
-        if not kept:
-            hosts.sandbox("down")
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import json
-import os
 import pathlib
 import subprocess
 import sys
@@ -16,15 +15,14 @@ import typing as t
 import pytest
 
 HERE = pathlib.Path(__file__).parent
-for folder in (HERE, HERE.parent / "site", HERE.parents[1] / "tools"):
+for folder in (HERE, HERE.parent / "shared", HERE.parent / "site", HERE.parents[1] / "tools"):
     sys.path.insert(0, str(folder))
 
 import door_programs  # noqa: E402
 import sanity  # noqa: E402
 from awx_jobs import Controller, Result  # noqa: E402
+from instance import brought_up  # noqa: E402
 from site_runs import Site  # noqa: E402
-
-HOSTS = "hub,gpu1"
 
 
 @pytest.fixture(scope="session")
@@ -61,16 +59,8 @@ def collections(project: pathlib.Path, tmp_path_factory: pytest.TempPathFactory)
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Site]:
     """Bare hosts. FLEET_DOORS_SANDBOX names an instance that is there already and stays."""
-    kept = os.environ.get("FLEET_DOORS_SANDBOX", "")
-    site = Site(kept or "test-doors", tmp_path_factory.mktemp("site"))
-    try:
-        if not kept:
-            site.sandbox("down")
-            site.sandbox("up", "--hosts", HOSTS)
+    with brought_up("doors", "hub", "gpu1", make=lambda instance: Site(instance, tmp_path_factory.mktemp("site"))) as site:
         yield site
-    finally:
-        if not kept:
-            site.sandbox("down")
 
 
 @pytest.fixture(scope="session")

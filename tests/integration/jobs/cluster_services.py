@@ -15,6 +15,7 @@ import tempfile
 import typing as t
 
 from module_runs import Hosts
+from programs_of_the_host import FOLDERS, RABBITMQ
 
 from fleetbox import image_tar, programs
 from fleetbox.progress import Progress
@@ -37,22 +38,6 @@ for try in $(seq 50); do curl -s http://{REGISTRY}/ >/dev/null && break; sleep 0
 """
 STOP_REGISTRY = "systemctl stop runner-registry 2>/dev/null; rm -rf /etc/runner-registry /var/lib/runner-registry"
 PUSH = f"skopeo copy --quiet --dest-tls-verify=false --dest-creds '{USER}:{PASSWORD}' docker-archive:/tmp/runner.tar docker://{RUNNER}; rm /tmp/runner.tar"
-START_RABBITMQ = """
-set -e
-export HOME=/var/lib/rabbitmq RABBITMQ_CONFIG_FILE=/var/lib/rabbitmq/rabbitmq.conf RABBITMQ_ENABLED_PLUGINS_FILE=/var/lib/rabbitmq/enabled_plugins
-export RABBITMQ_MNESIA_BASE=/var/lib/rabbitmq/data RABBITMQ_LOG_BASE=/var/lib/rabbitmq/log RABBITMQ_PID_FILE=/var/lib/rabbitmq/pid
-cat > $RABBITMQ_CONFIG_FILE <<END
-default_user = $RABBITMQ_DEFAULT_USER
-default_pass = $RABBITMQ_DEFAULT_PASS
-loopback_users = none
-vm_memory_calculation_strategy = allocated
-END
-echo '[rabbitmq_management].' > $RABBITMQ_ENABLED_PLUGINS_FILE
-exec /usr/lib/rabbitmq/lib/rabbitmq_server-*/sbin/rabbitmq-server
-"""
-# all that a program of the host needs, but for the folders that are the pod's own
-_FOLDERS = {"/usr": "/usr", "/etc": "/etc", "/lib": "/usr/lib", "/lib64": "/usr/lib64"}
-_HOST = [{"path": path, "host_path": folder, "read_only": True} for path, folder in _FOLDERS.items()]
 #: Variables of the role companions.
 COMPANIONS: dict[str, t.Any] = {
     "companions_rabbitmq_image": SHELL,
@@ -61,9 +46,7 @@ COMPANIONS: dict[str, t.Any] = {
     "companions_minio_size": "1Gi",
     "companions_image_pull_policy": "Never",
     "companions_service_type": "NodePort",
-    "companions_more": {
-        "rabbitmq": {"command": ["/bin/sh", "-c", START_RABBITMQ], "env": {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}, "host_paths": _HOST},
-    },
+    "companions_more": {"rabbitmq": {**RABBITMQ, "host_paths": FOLDERS}},
 }
 
 

@@ -10,18 +10,17 @@ The GPUs are stand-ins: two by name on each node, as a device plugin would repor
 from __future__ import annotations
 
 import json
-import os
 import pathlib
 import sys
 import typing as t
 import uuid
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "docker"))
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "shared"))
 
+from instance import brought_up  # noqa: E402
 from module_runs import CLONE, Hosts  # noqa: E402
 
 from ansible_collections.studioml.fleet.plugins.module_utils._kubeconfig import load  # noqa: E402
@@ -29,30 +28,15 @@ from ansible_collections.studioml.fleet.plugins.module_utils._rest import Api  #
 
 __all__ = ["CLONE", "Hosts"]
 NAMES = ("gpu1", "gpu2")
-SNAPS = "for snap in bare core; do snap install --dangerous /opt/snaps/$snap.snap; done; snap install --dangerous --classic /opt/snaps/microk8s.snap"
 GPUS = {"status": {"capacity": {"nvidia.com/gpu": "2"}, "allocatable": {"nvidia.com/gpu": "2"}}}
 
 
 @pytest.fixture(scope="session")
 def hosts() -> t.Iterator[Hosts]:
     """FLEET_JOBS_SANDBOX names an instance that is there already and stays."""
-    kept = os.environ.get("FLEET_JOBS_SANDBOX", "")
-    hosts = Hosts(kept or "test-jobs")
-
-    def ready(name: str) -> None:
-        hosts.on(name, f"snap wait system seed.loaded; test -e /snap/bin/microk8s || ( set -e; {SNAPS} )")
-        hosts.on(name, "microk8s status --wait-ready --timeout 120")
-
-    try:
-        if not kept:
-            hosts.sandbox("down")
-            hosts.sandbox("up", "--hosts", ",".join(NAMES))
-        with ThreadPoolExecutor() as pool:
-            list(pool.map(ready, NAMES))
+    with brought_up("jobs", *NAMES, make=Hosts) as hosts:
+        hosts.with_microk8s(*NAMES)
         yield hosts
-    finally:
-        if not kept:
-            hosts.sandbox("down")
 
 
 @pytest.fixture(scope="session")

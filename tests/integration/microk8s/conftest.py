@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import os
 import pathlib
 import sys
 import typing as t
 
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).parent))
+for folder in (pathlib.Path(__file__).parent, pathlib.Path(__file__).parents[1] / "shared"):
+    sys.path.insert(0, str(folder))
 
+from instance import brought_up  # noqa: E402
 from microk8s_machines import OPTIONS, Machines  # noqa: E402
 
 
 @pytest.fixture(scope="session")
 def machines() -> t.Iterator[Machines]:
     """FLEET_MICROK8S_SANDBOX names an instance that is there already and stays."""
-    kept = os.environ.get("FLEET_MICROK8S_SANDBOX", "")
-    found = Machines(kept or "test-microk8s")
-    if not kept:
-        found.sandbox("down")
-        found.sandbox("up", "--hosts", "gpu1,gpu2")
-    yield found
-    if not kept:
-        found.sandbox("down")
+    with brought_up("microk8s", "gpu1", "gpu2", make=Machines) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import pathlib
-import sys
 import typing as t
 
-sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "docker"))
-
-from module_runs import Hosts  # noqa: E402
+from module_runs import Hosts
 
 FILES: dict[str, t.Any] = {"snap_file": "/opt/snaps/microk8s.snap", "base_snap_files": ["/opt/snaps/bare.snap", "/opt/snaps/core.snap"]}
 OPTIONS = "/etc/microk8s-stand-in.yaml"

@@ -3,38 +3,27 @@
 from __future__ import annotations
 
 import base64
-import os
 import pathlib
 import sys
 import typing as t
 
 import pytest
 
-for directory in (pathlib.Path(__file__).parent, pathlib.Path(__file__).parents[1] / "docker"):
+for directory in (pathlib.Path(__file__).parent, pathlib.Path(__file__).parents[1] / "shared"):
     sys.path.insert(0, str(directory))
 
+from instance import brought_up  # noqa: E402
 from module_runs import Hosts  # noqa: E402
 from secure_registry import HASH, SECURE, SECURE_PORT, USER  # noqa: E402
-
-SNAPS = "for snap in bare core; do snap install --dangerous /opt/snaps/$snap.snap; done; snap install --dangerous --classic /opt/snaps/microk8s.snap"
 
 
 @pytest.fixture(scope="session")
 def hosts() -> t.Iterator[Hosts]:
     """FLEET_REGISTRY_SANDBOX names an instance that is there already and stays."""
-    kept = os.environ.get("FLEET_REGISTRY_SANDBOX", "")
-    hosts = Hosts(kept or "test-registry")
-    try:
-        if not kept:
-            hosts.sandbox("down")
-            hosts.sandbox("up", "--hosts", "hub,gpu1")
-        hosts.on("gpu1", f"test -e /snap/bin/microk8s || ( set -e; snap wait system seed.loaded; {SNAPS} )")
+    with brought_up("registry", "hub", "gpu1", make=Hosts) as hosts:
+        hosts.with_microk8s("gpu1")
         hosts.on("gpu1", "docker info || apt-get install -y -qq docker.io")
-        hosts.on("gpu1", "microk8s status --wait-ready --timeout 120")
         yield hosts
-    finally:
-        if not kept:
-            hosts.sandbox("down")
 
 
 @pytest.fixture(scope="session")

@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import pathlib
 import sys
 import typing as t
 
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).parent))
+for folder in (pathlib.Path(__file__).parent, pathlib.Path(__file__).parents[1] / "shared"):
+    sys.path.insert(0, str(folder))
 
+from instance import brought_up  # noqa: E402
 from site_runs import Site  # noqa: E402
-
-HOSTS = "hub,gpu1,gpu2"
 
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Site]:
     """Bare hosts. FLEET_SITE_SANDBOX names an instance that is there already and stays."""
-    kept = os.environ.get("FLEET_SITE_SANDBOX", "")
-    site = Site(kept or "test-site", tmp_path_factory.mktemp("site"))
-    if not kept:
-        site.sandbox("down")
-        site.sandbox("up", "--hosts", HOSTS)
-    yield site
-    if not kept:
-        site.sandbox("down")
+    with brought_up("site", "hub", "gpu1", "gpu2", make=lambda instance: Site(instance, tmp_path_factory.mktemp("site"))) as site:
+        yield site

@@ -5,17 +5,16 @@ from __future__ import annotations
 import collections
 import dataclasses
 import json
-import os
 import pathlib
 import re
-import shlex
 import subprocess
 import sys
 import time
 import typing as t
 import urllib.parse
 
-CLONE = pathlib.Path(__file__).resolve().parents[3]
+from instance import CLONE, Instance
+
 CALLBACKS = pathlib.Path(__file__).with_name("callbacks")
 RECAP = re.compile(r"^(\S+)\s+: ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", re.M)
 
@@ -49,22 +48,18 @@ class Run:
 
 
 @dataclasses.dataclass
-class Site:
+class Site(Instance):
     """The sandbox's inventory, and a folder for what a run leaves."""
 
-    instance: str
     folder: pathlib.Path
 
     @property
     def environment(self) -> dict[str, str]:
         return {
-            **os.environ,
-            "ANSIBLE_CONFIG": str(CLONE / "ansible.cfg"),
-            "ANSIBLE_NOCOLOR": "1",
+            **super().environment,
             "ANSIBLE_CALLBACK_PLUGINS": str(CALLBACKS),
             "ANSIBLE_CALLBACKS_ENABLED": "remote_calls",
             "FLEET_REMOTE_CALLS": str(self.folder / "calls"),
-            "FLEET_SANDBOX": self.instance,
         }
 
     def play(self, *options: str, playbook: str = "site.yml", host_vars: dict[str, dict[str, t.Any]] | None = None) -> Run:
@@ -97,27 +92,6 @@ class Site:
         calls = self.folder / "calls"
         return [json.loads(line) for line in calls.read_text(encoding="utf-8").splitlines()] if calls.exists() else []
 
-    def variables(self, host: str) -> dict[str, t.Any]:
-        """What the inventory says of a host; its secrets are among it."""
-        inventory = json.loads(self._answer([str(CLONE / "inventory/sandbox/sandbox.sh"), "--list"]))
-        return {**inventory["all"]["vars"], **inventory["_meta"]["hostvars"][host]}
-
-    def on(self, host: str, script: str, check: bool = True) -> str:
-        """What a shell on a host answers."""
-        settings = self.variables(host)
-        options = [*shlex.split(settings["ansible_ssh_common_args"]), "-i", settings["ansible_ssh_private_key_file"]]
-        login = ["ssh", *options, f"root@{settings['ansible_host']}", script]
-        outcome = subprocess.run(login, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=180, check=False)
-        assert not check or outcome.returncode == 0, f"{host}: {script}: {outcome.stdout}"
-        return outcome.stdout
-
     def secret(self, host: str) -> str:
         """The broker's password of a host, as it stands in the URL that the inventory gives."""
         return str(urllib.parse.urlsplit(self.variables(host)["sandbox_amqp_url"]).password)
-
-    def sandbox(self, *arguments: str) -> str:
-        """What the sandbox's command prints."""
-        return self._answer([sys.executable, str(CLONE / "tests/sandbox/sandbox.py"), *arguments, "--name", self.instance])
-
-    def _answer(self, command: list[str]) -> str:
-        return subprocess.run(command, env=self.environment, stdout=subprocess.PIPE, text=True, timeout=1800, check=True).stdout

@@ -2,43 +2,31 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
-import os
 import pathlib
-import shlex
 import subprocess
 import sys
 import tempfile
 import typing as t
 
-CLONE = pathlib.Path(__file__).resolve().parents[3]
+from instance import CLONE, Instance
+
+__all__ = ["CLONE", "Hosts"]
 CALLBACKS = pathlib.Path(__file__).with_name("callbacks")
 Result = dict[str, t.Any]
 
 
-@dataclasses.dataclass
-class Hosts:
-    """The hosts of one sandbox."""
-
-    instance: str
+class Hosts(Instance):
+    """The hosts of one sandbox, and modules on them."""
 
     @property
     def environment(self) -> dict[str, str]:
         return {
-            **os.environ,
-            "ANSIBLE_CONFIG": str(CLONE / "ansible.cfg"),
-            "ANSIBLE_NOCOLOR": "1",
+            **super().environment,
             "ANSIBLE_CALLBACK_PLUGINS": str(CALLBACKS),
             "ANSIBLE_CALLBACKS_ENABLED": "module_results",
             "ANSIBLE_LOAD_CALLBACK_PLUGINS": "1",
-            "FLEET_SANDBOX": self.instance,
         }
-
-    def sandbox(self, *arguments: str) -> str:
-        """The sandbox's own command."""
-        program = [sys.executable, CLONE / "tests/sandbox/sandbox.py", *arguments, "--name", self.instance]
-        return subprocess.run(program, env=self.environment, stdout=subprocess.PIPE, text=True, timeout=1800, check=True).stdout
 
     def module(self, host: str, what: str, /, check: bool = False, **arguments: t.Any) -> Result:
         """Run a module; returns its result, whether it failed or not."""
@@ -82,25 +70,3 @@ class Hosts:
         assert not self.passes(host, what, **arguments)["changed"]
         assert self.on(host, state) == after, "the second run changed something"
         return real
-
-    def variables(self, host: str) -> Result:
-        """What the inventory says of a host."""
-        inventory = json.loads((self._folder() / "inventory.json").read_text(encoding="utf-8"))
-        return {**inventory["all"]["vars"], **inventory["_meta"]["hostvars"][host]}
-
-    def address(self, host: str) -> str:
-        return str(self.variables(host)["ansible_host"])
-
-    def on(self, host: str, script: str, check: bool = True, stdin: bytes | None = None) -> str:
-        """What a shell on a host answers."""
-        settings = self.variables(host)
-        options = [*shlex.split(settings["ansible_ssh_common_args"]), "-i", settings["ansible_ssh_private_key_file"]]
-        login = ["ssh", *options, f"root@{settings['ansible_host']}", f"export PATH=$PATH:/snap/bin; {script}"]
-        done = subprocess.run(login, input=stdin or b"", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300, check=False)
-        output = done.stdout.decode("utf-8", "replace")
-        assert not check or done.returncode == 0, f"{host}: {script}: {output}"
-        return output
-
-    def _folder(self) -> pathlib.Path:
-        cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
-        return cache / "studioml-fleet/sandbox" / self.instance
