@@ -53,6 +53,10 @@ docs: setup ## the docs site, in .build/docs
 docs-look: docs ## look at the docs site in Chromium: light, dark, phone, accessibility
 	@$(BIN)/python tests/tools/docs_look.py
 
+.PHONY: changelog
+changelog: setup ## the fragments into CHANGELOG.md, under the version of galaxy.yml
+	@PATH=$(abspath $(BIN)):$$PATH antsibull-changelog release --update-existing
+
 .PHONY: release
 release: setup ## the artifact, the list of what is in it and their checksums, in .build/release
 	@$(BIN)/python tests/tools/release.py

@@ -184,8 +184,23 @@ def test_an_unfinished_tree_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         release.refuse_unfinished("0.1.0")
 
 
-def test_a_version_that_the_changelog_does_not_know_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_the_changelog_does_not_have_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
     monkeypatch.setattr(release, "git", lambda *_arguments: "")
-    release.refuse_unfinished(yaml.safe_load((CLONE / "galaxy.yml").read_text(encoding="utf-8"))["version"])
-    with pytest.raises(release.ReleaseError, match=r"CHANGELOG\.md has no section v99\.0\.0"):
-        release.refuse_unfinished("99.0.0")
+    ours = yaml.safe_load((CLONE / "galaxy.yml").read_text(encoding="utf-8"))["version"]
+    release.refuse_unfinished(ours, tmp_path)
+    with pytest.raises(release.ReleaseError, match=r"CHANGELOG\.md has no section v99\.0\.0\. Run make changelog"):
+        release.refuse_unfinished("99.0.0", tmp_path)
+    (tmp_path / "patience.yml").write_text("---\nbugfixes: [it waits]\n", encoding="utf-8")
+    with pytest.raises(release.ReleaseError, match=r"CHANGELOG\.md does not have patience\.yml of changelogs/fragments yet\. Run make changelog"):
+        release.refuse_unfinished(ours, tmp_path)
+
+
+def test_a_fragment_goes_into_the_section_of_its_version(tmp_path: pathlib.Path) -> None:
+    source = release.copy_tracked(tmp_path, untracked=True)
+    (source / "changelogs" / "fragments" / "patience.yml").write_text("---\nbugfixes: [maintain - it waits.]\n", encoding="utf-8")
+    before = (source / "CHANGELOG.md").read_text(encoding="utf-8")
+    done = subprocess.run(["make", "changelog"], cwd=source, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    after = (source / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert not list((source / "changelogs" / "fragments").glob("*.yml"))
+    assert "* maintain \\- it waits\\." in after and after.count("\n## v") == before.count("\n## v")

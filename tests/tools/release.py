@@ -56,14 +56,17 @@ def moment() -> int:
     return int(given)
 
 
-def refuse_unfinished(version: str) -> None:
+def refuse_unfinished(version: str, fragments: pathlib.Path = CLONE / "changelogs" / "fragments") -> None:
     """Nothing is released that nobody can build again or read about."""
     changed = git("status", "--porcelain").splitlines()
     if changed:
         raise ReleaseError(f"The work tree has {len(changed)} change(s) that are not committed, such as {changed[0][3:]}. Commit them, or take a clean clone.")
     heading = "v" + version.replace(".", r"\.")
     if f"## {heading}\n" not in (CLONE / "CHANGELOG.md").read_text(encoding="utf-8"):
-        raise ReleaseError(f"CHANGELOG.md has no section v{version}. Run antsibull-changelog release, or correct version in galaxy.yml.")
+        raise ReleaseError(f"CHANGELOG.md has no section v{version}. Run make changelog, or correct version in galaxy.yml.")
+    left = sorted(place.name for place in fragments.glob("*.y*ml"))
+    if left:
+        raise ReleaseError(f"CHANGELOG.md does not have {', '.join(left)} of changelogs/fragments yet. Run make changelog, and commit what it writes.")
 
 
 def copy_tracked(place: pathlib.Path, *, untracked: bool) -> pathlib.Path:
