@@ -118,9 +118,9 @@ def test_a_node_stays_drained_with_its_cluster(cluster: Cluster) -> None:
 
 def test_a_node_that_offers_fewer_gpus_than_it_has_stays_drained(cluster: Cluster) -> None:
     cluster.offers("alert-moved", 1)
-    status, said = cluster.play("recovered.yml", fleet_alert_host="alert-moved", fleet_alert_names=["GpuXid"], fleet_sound_timeout=3)
+    status, said = cluster.play("recovered.yml", fleet_alert_host="alert-moved", fleet_alert_names=["GpuXid"])
     cluster.offers("alert-moved", 2)
-    assert status != 0 and "After 3 s no node is not ready, alert-moved (1 of 2) offers fewer GPUs than it has, or the cluster offers 1 GPU(s)" in said, said
+    assert status != 0 and "Now no node is not ready, alert-moved (1 of 2) offers fewer GPUs than it has, or the cluster offers 1 GPU(s)" in said, said
     assert cluster.maps()["alert-moved"] == (DRAIN, "alert: GpuXid")
 
 
@@ -128,10 +128,15 @@ def test_a_node_whose_device_plugin_comes_up_late_is_waited_for(cluster: Cluster
     cluster.offers("alert-moved", 0)
     late = threading.Timer(8, cluster.offers, ("alert-moved", 2))
     late.start()
-    status, said = cluster.play("recovered.yml", fleet_alert_host="alert-moved", fleet_alert_names=["GpuXid"])
+    status, said = cluster.play("recovered.yml", fleet_alert_host="alert-moved", fleet_alert_names=["GpuXid"], fleet_sound_timeout=60)
     late.join()
     assert status == 0 and "FAILED - RETRYING: [alert-moved]: Wait until the node is ready and offers all GPUs of the host" in said, said
     assert cluster.maps()["alert-moved"] == (RUN, "")
+    cluster.ask(DRAIN, "alert-moved", note="alert: GpuXid")
+    cluster.offers("alert-moved", 1)
+    status, said = cluster.play("recovered.yml", fleet_alert_host="alert-moved", fleet_alert_names=["GpuXid"], fleet_sound_timeout=3)
+    cluster.offers("alert-moved", 2)
+    assert status != 0 and "After 3 s no node is not ready, alert-moved (1 of 2)" in said, said
 
 
 def test_a_cluster_that_does_not_answer_is_no_sound_host(cluster: Cluster) -> None:
@@ -142,7 +147,7 @@ def test_a_cluster_that_does_not_answer_is_no_sound_host(cluster: Cluster) -> No
     config["clusters"][0]["cluster"]["server"] = "https://127.0.0.1:1"
     dead = cluster.folder / "dead.yml"
     dead.write_text(json.dumps(config), encoding="utf-8")
-    status, said = cluster.play(str(play), fleet_kubeconfig=str(dead), fleet_sound_timeout=3)
+    status, said = cluster.play(str(play), fleet_kubeconfig=str(dead), __fleet_patience=3)
     assert status != 0 and "TASK [Stop where the cluster does not answer]" in said and said.count("127.0.0.1:1") > 1, said
 
 

@@ -17,6 +17,8 @@ import pytest
 
 CLONE = pathlib.Path(__file__).resolve().parents[3]
 STAND_IN = '''
+import os
+
 from ansible.plugins.action import ActionBase
 
 ANSWERS = {
@@ -27,13 +29,16 @@ ANSWERS = {
 
 
 class ActionModule(ActionBase):
-    """Stand-in for an API module: every runner is quiet, every node is ready. It notes what it was asked."""
+    """Stand-in for an API module: every runner is quiet, every node is ready, but for the first look of a run where that was asked for. It notes all."""
 
     def run(self, tmp=None, task_vars=None):
         name = self._task.action.split(".")[-1]
         if name == "runner_state":
             with open(task_vars["stand_in_notes"], "a") as notes:
                 notes.write(f"{self._task.args['state']} {task_vars['inventory_hostname']}\\n")
+        if name == "runner_info" and not os.path.exists(task_vars["stand_in_notes"] + ".seen"):
+            open(task_vars["stand_in_notes"] + ".seen", "w").close()
+            return {"changed": False, "nodes": [{"name": "stand-in", "ready": False, "gpu_capacity": 1, "gpu_allocatable": 0}], "runners": []}
         targets = [{"target": target, **ANSWERS[name]} for target in self._task.args.get("targets") or []]
         return {"changed": False, **ANSWERS[name], **({"targets": targets} if targets else {})}
 '''
@@ -60,9 +65,11 @@ class Fleet:
         for name in ("runner_state", "runner_info", "gpu_info"):
             (self.collection / f"plugins/action/{name}.py").write_text(STAND_IN, encoding="utf-8")
 
-    def maintain(self, limit: str, *lost: str, **said: t.Any) -> Run:
+    def maintain(self, limit: str, *lost: str, late: bool = False, **said: t.Any) -> Run:
         notes = self.place / "notes"
         notes.write_text("", encoding="utf-8")
+        seen = self.place / "notes.seen"
+        seen.unlink(missing_ok=True) if late else seen.touch()
         hosts = {name: LOST if name in lost else {"ansible_connection": "local"} for name in ("gpu1", "gpu2", "gpu3", "research")}
         shared = {"stand_in_notes": str(notes), "ansible_python_interpreter": sys.executable}
         groups = {"clusters": {"hosts": {"research": hosts.pop("research")}}, "runner_hosts": {"hosts": hosts}}
@@ -91,6 +98,13 @@ def test_work_that_can_be_done(fleet: Fleet) -> None:
     assert run.status == 0, run.words
     assert run.asked == ["DrainAndSuspend gpu1", "Running gpu1", "DrainAndSuspend research", "Running research"]
     assert run.outcome == {"playbook": "maintain", "ok": True, "failed": [], "hosts": {"gpu1": well, "research": well}}
+
+
+def test_a_node_that_comes_up_late_is_waited_for(fleet: Fleet) -> None:
+    run = fleet.maintain("gpu1", late=True, fleet_maintenance="work.yml")
+    said = "FAILED - RETRYING: [gpu1]: Wait until the node is ready and offers all GPUs of the host (59 retries left)."
+    assert run.status == 0 and said in run.words, run.words
+    assert run.asked == ["DrainAndSuspend gpu1", "Running gpu1"]
 
 
 def test_a_mistyped_file_is_refused_before_the_drain(fleet: Fleet) -> None:
