@@ -27,9 +27,9 @@ QUEUE = "rmq_doors_test"
 IMAGE = "sandbox.local/busybox:1"
 KUBECTL = "/snap/bin/microk8s kubectl -n studioml"
 #: Run by tests of their own, below; the rest is in ONCE.
-ABOVE = {"site", "drain", "resume", "status", "maintain", "submission"}
-#: These need AWX's own collection, or an alert: tests/unit/awx and tests/integration/events run them.
-ELSEWHERE = {"awx", "alert", "recovered"}
+ABOVE = {"site", "drain", "resume", "status", "maintain", "submission", "alert", "recovered"}
+#: Makes the buttons, and is none; it needs AWX's own collection: tests/unit/awx runs it.
+ELSEWHERE = {"awx"}
 #: One job each: the answers as a survey sends them, and what its page says.
 ONCE: dict[str, tuple[Answers, str]] = {
     "verify": ({"fleet_report": ""}, '"ok": true'),
@@ -188,6 +188,17 @@ def test_a_maintenance_with_a_file_of_the_project(awx: Controller, site: Site) -
     assert job.status == "successful", job.output
     assert job.outcome() == {"playbook": "maintain", "ok": True, "failed": [], "hosts": {"gpu1": {"ok": True, "verdict": "running", "message": ""}}}
     assert site.on("gpu1", "cat /root/maintained") == "maintained\n"
+    assert read_permission(site) == ".*"
+
+
+def test_an_alert_and_its_end(awx: Controller, site: Site) -> None:
+    """What a rulebook presses, with the alerts as texts."""
+    host = {"fleet_alert_host": "gpu1"}
+    job = awx.run("playbooks/alert.yml", {**host, "fleet_alert_names": "GpuXid\nGpuEcc"})
+    assert job.status == "successful" and "gpu1 is to be drained for GpuXid, GpuEcc; then 1 of at most 1 are drained." in job.words, job.output
+    assert read_permission(site).startswith("(?!)")
+    job = awx.run("playbooks/recovered.yml", {**host, "fleet_alert_names": "GpuEcc, GpuXid", "fleet_alert_whole": "false", "fleet_sound_timeout": ""})
+    assert job.status == "successful" and "which is resolved: it is verified and brought back." in job.words, job.output
     assert read_permission(site) == ".*"
 
 
