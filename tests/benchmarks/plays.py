@@ -19,7 +19,7 @@ from world import World
 TARGETS = 50
 ASSERT = {"ansible.builtin.assert": {"that": "true", "quiet": True}}
 GLOBAL = "studioml-go-runner"
-# What the bare client is quickest with for so few targets.
+# For 50 targets 64 threads are no quicker than 8 by more than a twentieth.
 THREADS = 8
 
 

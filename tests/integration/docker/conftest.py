@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import pathlib
-import sys
 import typing as t
 
 import pytest
-
-sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "shared"))
-
-from instance import brought_up, given  # noqa: E402
-from module_runs import Hosts  # noqa: E402
+from instance import brought_up, given
+from module_runs import Hosts
 
 
 @pytest.fixture(scope="session")

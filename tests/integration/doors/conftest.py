@@ -13,15 +13,15 @@ import sys
 import typing as t
 
 import pytest
+from instance import brought_up
 
 HERE = pathlib.Path(__file__).parent
-for folder in (HERE, HERE.parent / "shared", HERE.parent / "site", HERE.parents[1] / "tools"):
+for folder in (HERE, HERE.parent / "site", HERE.parents[1] / "tools"):
     sys.path.insert(0, str(folder))
 
 import door_programs  # noqa: E402
 import sanity  # noqa: E402
 from awx_jobs import Controller, Result  # noqa: E402
-from instance import brought_up  # noqa: E402
 from site_runs import Site  # noqa: E402
 
 

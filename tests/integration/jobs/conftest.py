@@ -11,22 +11,16 @@ from __future__ import annotations
 
 import json
 import pathlib
-import sys
 import typing as t
 import uuid
 
 import pytest
+from instance import brought_up
+from module_runs import Hosts
 
-sys.path.insert(0, str(pathlib.Path(__file__).parent))
-sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "shared"))
+from ansible_collections.studioml.fleet.plugins.module_utils._kubeconfig import load
+from ansible_collections.studioml.fleet.plugins.module_utils._rest import Api
 
-from instance import brought_up  # noqa: E402
-from module_runs import CLONE, Hosts  # noqa: E402
-
-from ansible_collections.studioml.fleet.plugins.module_utils._kubeconfig import load  # noqa: E402
-from ansible_collections.studioml.fleet.plugins.module_utils._rest import Api  # noqa: E402
-
-__all__ = ["CLONE", "Hosts"]
 NAMES = ("gpu1", "gpu2")
 GPUS = {"status": {"capacity": {"nvidia.com/gpu": "2"}, "allocatable": {"nvidia.com/gpu": "2"}}}
 

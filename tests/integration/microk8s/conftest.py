@@ -7,11 +7,10 @@ import sys
 import typing as t
 
 import pytest
+from instance import brought_up
 
-for folder in (pathlib.Path(__file__).parent, pathlib.Path(__file__).parents[1] / "shared"):
-    sys.path.insert(0, str(folder))
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
-from instance import brought_up  # noqa: E402
 from microk8s_machines import OPTIONS, Machines  # noqa: E402
 
 

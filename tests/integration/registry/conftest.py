@@ -8,12 +8,11 @@ import sys
 import typing as t
 
 import pytest
+from instance import brought_up
+from module_runs import Hosts
 
-for directory in (pathlib.Path(__file__).parent, pathlib.Path(__file__).parents[1] / "shared"):
-    sys.path.insert(0, str(directory))
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
-from instance import brought_up  # noqa: E402
-from module_runs import Hosts  # noqa: E402
 from secure_registry import HASH, SECURE, SECURE_PORT, USER  # noqa: E402
 
 
