@@ -31,6 +31,7 @@ options:
   wait_timeout:
     description:
       - How long O(wait) and the later steps of O(enforce) wait, in seconds. The task fails after that; what was done stays, and running it again goes on.
+      - An API server that is slow to answer the last look is given up to 5 s more.
     type: float
     default: 3600
   wait_for_jobs:

@@ -25,6 +25,8 @@ INTERVAL, AGREE = 0.5, 0.25
 PROGRESS = 10.0
 # So long a fact may be missing (a pod that starts has no metrics yet) before the answer is that it cannot be known.
 BLIND = 60.0
+# A look that the deadline would cut short is given so long: a busy API server that pauses just then is no unreachable one.
+LAST_LOOK = 5.0
 UNKNOWN = Verdict("asked", "Nothing is known yet.")
 
 
@@ -68,7 +70,7 @@ def until_quiet(api: Api, awaited: Awaited, deadline: float, report: t.Callable[
     teller, agreed = _Teller(report, deadline), False
     judged, since, blind = UNKNOWN, now_text(), 0.0
     look = Look(0, 0, None, [], None, [], [])
-    with Mirror(api, collections, awaited.namespace, deadline + 5) as mirror:
+    with Mirror(api, collections, awaited.namespace, deadline + LAST_LOOK) as mirror:
         while True:
             mirror.wait(min(AGREE if agreed else awaited.interval, max(0.0, deadline - time.monotonic())))
             now = time.monotonic()
@@ -76,7 +78,7 @@ def until_quiet(api: Api, awaited: Awaited, deadline: float, report: t.Callable[
             if problem:
                 word = Verdict("unreachable", problem.message)
             elif mirror.complete:
-                look, word = _looked(api.within(max(1.0, deadline - now)), awaited, mirror, look)
+                look, word = _looked(api.within(max(LAST_LOOK, deadline - now)), awaited, mirror, look)
             else:
                 word = judged
             if word.word != judged.word:
@@ -84,7 +86,7 @@ def until_quiet(api: Api, awaited: Awaited, deadline: float, report: t.Callable[
             judged = word
             early = awaited.held and now < awaited.held_since + awaited.statistics
             if judged.word == "quiet" and not early:
-                if agreed and _as_listed(api.within(max(1.0, deadline - now)), awaited, mirror):
+                if agreed and _as_listed(api.within(max(LAST_LOOK, deadline - now)), awaited, mirror):
                     return Found(judged, look, since, now - began)
                 agreed = True
             else:

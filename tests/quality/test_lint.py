@@ -33,6 +33,7 @@ def test_mypy_sandbox() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_ansible_lint() -> None:
     run(BIN / "ansible-lint", "--profile", "production", "--offline", "--strict")
 

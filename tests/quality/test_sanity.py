@@ -13,7 +13,8 @@ sys.path.insert(0, str(CLONE / "tests" / "tools"))
 import environments  # noqa: E402
 import sanity  # noqa: E402
 
-pytestmark = pytest.mark.slow
+# minutes of one processor each, and more of them where others want it, too
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
 
 def test_there_is_no_ignore_file() -> None:

@@ -24,7 +24,7 @@ BIN = CLONE / ".build" / "venv" / "bin"
 PLAYBOOK = [str(BIN / "ansible-playbook"), "-i", "inventory/sandbox"]
 PAGE = CLONE / ".build" / "fleet-status.html"
 DEPLOYMENT = "deployment/studioml-go-runner-deployment"
-STATE_LINE_SECONDS = 90
+STATE_LINE_SECONDS = 300
 # taken 16 s after a runner's start and 14 s before its first look at its state: long enough for the drain to find it at work
 EXPERIMENT_SECONDS = "30"
 

@@ -21,6 +21,8 @@ import yaml  # noqa: E402
 
 CLONE = environments.CLONE
 SITE = CLONE / "docs" / "site"
+#: Of antsibull-docs.
+SETTINGS = CLONE / "tests" / "tools" / "antsibull.cfg"
 LINK = re.compile(r"(?P<before>\]\(|<img src=\")(?P<target>[^)#\s\"]*)(?P<anchor>#[^)\s\"]*)?(?P<after>[)\"])")
 FENCE = re.compile(r"^(```.*?^```)$", re.M | re.S)
 #: Single pages of the clone that are no guides: file in the clone, page of the site.
@@ -200,9 +202,7 @@ def build(place: pathlib.Path) -> None:
         reference.mkdir(parents=True)
         for directory in (pathlib.Path(folder), source, reference):
             directory.chmod(0o700)  # antsibull-docs writes nowhere else
-        settings = pathlib.Path(folder) / "antsibull.cfg"
-        settings.write_text("breadcrumbs = true\nindexes = true\nadd_antsibull_docs_version = false\n", encoding="utf-8")
-        antsibull = [tools / "bin" / "antsibull-docs", "--config-file", settings, "collection", "--use-current", "--squash-hierarchy", "--fail-on-error"]
+        antsibull = [tools / "bin" / "antsibull-docs", "--config-file", SETTINGS, "collection", "--use-current", "--squash-hierarchy", "--fail-on-error"]
         run(*antsibull, "--dest-dir", reference, "studioml.fleet", tools=tools)
         for page in reference.glob("*.rst"):
             text = CONTENTS.sub("", page.read_text(encoding="utf-8"))

@@ -6,6 +6,7 @@ a changed requirement makes a new one. A half-made environment is never used: it
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import os
@@ -14,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import time
+import typing as t
 
 CLONE = pathlib.Path(__file__).resolve().parents[2]
 #: ansible-core series that are still supported upstream, newest first, with the Python series their controller takes.
@@ -30,6 +32,23 @@ def cache_directory() -> pathlib.Path:
     """`studioml-fleet` in the user's cache (XDG_CACHE_HOME, default ~/.cache)."""
     base = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
     return pathlib.Path(base) / "studioml-fleet"
+
+
+@contextlib.contextmanager
+def apt_alone() -> t.Iterator[None]:
+    """Tests run side by side, and apt waits for nobody who reads the lists."""
+    cache_directory().mkdir(parents=True, exist_ok=True)
+    with (cache_directory() / "apt.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def install_packages(*names: str) -> None:
+    """Packages of the distribution; needs root."""
+    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    with apt_alone():
+        subprocess.run(["apt-get", "update", "-qq"], env=quiet, check=True)
+        subprocess.run(["apt-get", "install", "-y", "-qq", "-o", "DPkg::Lock::Timeout=600", "--no-install-recommends", *names], env=quiet, check=True)
 
 
 def find_python(series: str) -> pathlib.Path | None:
@@ -63,7 +82,7 @@ def _make(place: pathlib.Path, python: pathlib.Path, requirements: list[str], ve
     subprocess.run([python, "-m", "venv", place], check=True)
     listing = place / "requirements.txt"
     listing.write_text("\n".join(requirements) + "\n", encoding="utf-8")
-    subprocess.run([place / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check", "-r", listing], check=True)
+    subprocess.run([place / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check", "--retries", "10", "-r", listing], check=True)
     (place / "complete").write_text(version, encoding="utf-8")
     print(f"making the Python environment {place.name} took {time.monotonic() - started:.0f} s", flush=True)
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import pathlib
 import shutil
-import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
@@ -33,9 +32,7 @@ def ensure_venv_module() -> None:
         return
     if shutil.which("apt-get") and os.geteuid() == 0:
         print("installing python3-venv ...", flush=True)
-        quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        subprocess.run(["apt-get", "update", "-qq"], check=True, env=quiet)
-        subprocess.run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", "python3", "python3-venv"], check=True, env=quiet)
+        environments.install_packages("python3", "python3-venv")
 
 
 def main() -> None:

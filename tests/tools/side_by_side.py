@@ -1,7 +1,8 @@
 """Runs the tests in three processes side by side, since most of them wait for daemons, and a fleet has more than one host.
 
 Tests of one directory share a sandbox or an API server and stay together; who is free takes the next directory. Each line is marked with the number of
-its directory; what failed and pytest's closing lines, of all directories with the time each took, come last, and the exit status is the worst one.
+its directory. Last come pytest's closing lines, of all directories with the time each took, and after them what failed, with the reason: whoever sees only
+the end of a long output sees why. The exit status is the worst one.
 """
 
 from __future__ import annotations
@@ -16,6 +17,10 @@ import typing as t
 CLONE = pathlib.Path(__file__).resolve().parents[2]
 INTEGRATION = CLONE / "tests" / "integration"
 SIDE_BY_SIDE = 3
+#: How much is said of a failure at the end, in characters; with -v once, pytest itself leaves the reason out where the name is long.
+REASON = 300
+#: What stands around the words of pytest's closing line.
+EDGE = "= \n"
 #: pytest's status where a machine has not what any test of a directory needs (a browser, for one).
 NOTHING_SELECTED = 5
 #: These compare the whole machine before and after: nothing else may come and go meanwhile.
@@ -46,17 +51,21 @@ def parts() -> list[list[str]]:
 
 def run(number: int, arguments: list[str]) -> Outcome:
     """One pytest whose lines are passed on as they come."""
-    command = [sys.executable, "-u", "-m", "pytest", "-v", "--durations=10", *arguments]
-    failed, closing = [], "pytest ended without a word\n"
+    command = [sys.executable, "-u", "-m", "pytest", "-vv", "--durations=10", *arguments]
+    failed, closing = [], "pytest ended without a word"
     with subprocess.Popen(command, cwd=CLONE, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         for line in process.stdout or ():
             print(f"[{number}] {line}", end="", flush=True)
+            if " short test summary info " in line:
+                failed.clear()  # what was like it until here is in the output of a test
             if line.startswith(("FAILED ", "ERROR ")):
-                failed.append(f"[{number}] {line}")
+                failed.append(f"[{number}] {line.strip():.{REASON}}\n")
             if line.startswith("=") and " in " in line:
-                closing = line
+                closing = f"=== {line.strip(EDGE)} ==="
     status = 0 if process.returncode == NOTHING_SELECTED and " deselected in " in closing else process.returncode
-    return Outcome(status, failed, f"[{number}] {' '.join(arguments)}\n{closing}")
+    if status and not failed:
+        failed.append(f"[{number}] pytest of {' '.join(arguments)} ended with status {process.returncode}\n")
+    return Outcome(status, failed, f"{closing} [{number}] {' '.join(arguments)}\n")
 
 
 def main() -> int:
@@ -81,8 +90,8 @@ def main() -> int:
     for thread in threads:
         thread.join()
     ended = [outcomes[number] for number in sorted(outcomes)]
-    print("".join(line for outcome in ended for line in outcome.failed), end="")
-    print("".join(outcome.closing for outcome in ended), end="", flush=True)
+    print("".join(outcome.closing for outcome in ended), end="")
+    print("".join(line for outcome in ended for line in outcome.failed), end="", flush=True)
     return max(1 if len(ended) < expected else 0, *(outcome.status for outcome in ended))
 
 

@@ -119,7 +119,7 @@ def _is_new(pod: dict[str, t.Any], before: dict[str, t.Any]) -> bool:
     return bool(ready) and pod["metadata"]["uid"] != before["metadata"]["uid"]
 
 
-def until(what: str, check: t.Callable[[], t.Any], seconds: float = 120) -> t.Any:
+def until(what: str, check: t.Callable[[], t.Any], seconds: float = 300) -> t.Any:
     end = time.monotonic() + seconds
     while not (found := check()):
         assert time.monotonic() < end, f"{what}: not within {seconds:g} s"
@@ -133,24 +133,24 @@ def publish(api: Api, node: str, namespace: str, *words: str) -> str:
     url = f"http://{node}:{port(api, namespace, 'rabbitmq-service', 'management')}"
     program = [sys.executable, CLONE / "tests/sandbox/runner/publish.py", "--url", url, "--user", login["username"], *words]
     environment = {**os.environ, "RABBITMQ_PASSWORD": login["password"]}
-    return subprocess.run(program, env=environment, stdout=subprocess.PIPE, text=True, timeout=60, check=True).stdout
+    return subprocess.run(program, env=environment, stdout=subprocess.PIPE, text=True, timeout=180, check=True).stdout
 
 
 def test_rabbitmq_keeps_its_messages_and_a_runner_takes_them(api: Api, node: str, given: dict[str, t.Any], namespace: str) -> None:
     made = deploy(given, "rabbitmq")
     assert made["ready"] and made["changed"] and not deploy(given, "rabbitmq")["changed"]
-    publish(api, node, namespace, "--queue", "rmq_companion", "--seconds", "6")
+    publish(api, node, namespace, "--queue", "rmq_companion", "--seconds", "25")
     replace_pod(api, given, namespace, "rabbitmq", "taskQueue")
     for name in ("studioml-runner-key-secret", "studioml-runner-passphrase-secret", "studioml-signing", "studioml-report-keys"):
         data = {key: base64.b64encode(b"a test's").decode() for key in ("ssh-privatekey", "ssh-publickey", "ssh-passphrase", "info")}
         api.request("POST", f"/api/v1/namespaces/{namespace}/secrets", body={"metadata": {"name": name}, "data": data})
-    options = {"image": RUNNER, "image_pull_policy": "Never", "profile": "local", "cache": {"size": "1Gi", "claim": "cache"}, "wait_timeout": 120}
+    options = {"image": RUNNER, "image_pull_policy": "Never", "profile": "local", "cache": {"size": "1Gi", "claim": "cache"}, "wait_timeout": 300}
     env = {"CPU_ONLY": True, "CLEAR_TEXT_MESSAGES": True, "QUEUE_MATCH": "^rmq_.*$", "LOGXI": "*=INF"}
     options["resources"] = {"limits": {"memory": "512Mi"}}
     done = call(runner_deploy, **given, **options, env=env, env_secrets=["rabbitmq-runner"])
     assert done["rollout"]["ready"] and not done["warnings"]
-    until("the experiment at work", lambda: _experiments(given), 60)
-    until("the end of the experiment", lambda: not _experiments(given), 60)
+    until("the experiment at work", lambda: _experiments(given))
+    until("the end of the experiment", lambda: not _experiments(given))
     gone = call(runner_deploy, **given, state="absent")
     assert gone["kept"] == [f"PersistentVolumeClaim/{namespace}/cache"], "secrets that others have made are none of ours"
 
@@ -203,7 +203,7 @@ def s3(url: str, login: dict[str, str], method: str, path: str, body: bytes = b"
             return False
         return True
 
-    until(f"{method} {path}", answered, 90)
+    until(f"{method} {path}", answered)
     return answers[0]
 
 

@@ -11,6 +11,7 @@ import hashlib
 import json
 import pathlib
 import sys
+import time
 import typing as t
 import uuid
 
@@ -33,7 +34,7 @@ http: {{addr: "{REGISTRY}"}}
 START = f"""
 systemctl stop pull-registry 2>/dev/null
 systemd-run --collect --unit pull-registry /usr/bin/docker-registry serve /etc/pull-registry/config.yml 2>/dev/null
-for try in $(seq 50); do curl -s http://{REGISTRY}/ >/dev/null && break; sleep 0.2; done
+for try in $(seq 500); do curl -s http://{REGISTRY}/ >/dev/null && break; sleep 0.2; done
 microk8s ctr images export /tmp/pull.tar sandbox.local/busybox:1
 skopeo copy --quiet --dest-tls-verify=false --dest-creds '{USER}:{PASSWORD}' oci-archive:/tmp/pull.tar docker://{IMAGE}
 rm /tmp/pull.tar
@@ -84,14 +85,16 @@ def test_a_kubelet_pulls_with_it_and_a_runner_finds_its_files(hosts: Hosts, give
     hosts.passes("gpu1", "runner_secrets", **given, registries=[entry])
     script = "cd /runner/certs; for file in */*/*; do md5sum $file; done"
     kubectl(hosts, given, "apply -f -", pod(given["namespace"], "refused", script))
-    refused = "wait pod/refused --timeout=60s --for=jsonpath='{.status.containerStatuses[0].state.waiting.reason}'="
+    refused = "wait pod/refused --timeout=240s --for=jsonpath='{.status.containerStatuses[0].state.waiting.reason}'="
     kubectl(hosts, given, f"{refused}ErrImagePull >/dev/null || microk8s kubectl -n {given['namespace']} {refused}ImagePullBackOff")
-    assert "401" in kubectl(hosts, given, "get events --field-selector involvedObject.name=refused -o jsonpath='{.items[*].message}'")
+    deadline = time.monotonic() + 60
+    while "401" not in (told := kubectl(hosts, given, "get events --field-selector involvedObject.name=refused -o jsonpath='{.items[*].message}'")):
+        assert time.monotonic() < deadline, told  # events come by a way of their own
 
     changed = hosts.passes("gpu1", "runner_secrets", **given, registries=[{**entry, "password": PASSWORD}])
     assert [one["name"] for one in changed["objects"] if one["action"] != "unchanged"] == ["studioml-go-docker-key"]
     kubectl(hosts, given, "apply -f -", pod(given["namespace"], "runner", script))
-    kubectl(hosts, given, "wait pod/runner --timeout=60s --for=jsonpath='{.status.phase}'=Succeeded")
+    kubectl(hosts, given, "wait pod/runner --timeout=240s --for=jsonpath='{.status.phase}'=Succeeded")
     found = dict(reversed(line.split()) for line in kubectl(hosts, given, "logs runner").splitlines())
     stored = json.loads(kubectl(hosts, given, "get secrets -o json"))["items"]
     data = {one["metadata"]["name"]: one["data"] for one in stored}
@@ -107,11 +110,11 @@ def test_a_running_pod_holds_back_the_end_of_a_rotation(hosts: Hosts, given: dic
     given = {**given, "registries": [{"host": REGISTRY, "username": USER, "password": PASSWORD}]}
     hosts.passes("gpu1", "runner_secrets", **given)
     kubectl(hosts, given, "apply -f -", pod(given["namespace"], "runner", "sleep 600"))
-    kubectl(hosts, given, "wait pod/runner --timeout=60s --for=condition=Ready")
+    kubectl(hosts, given, "wait pod/runner --timeout=240s --for=condition=Ready")
     assert hosts.passes("gpu1", "runner_secrets", **given, rotate=True)["changed"]
     message = hosts.fails("gpu1", "runner_secrets", **given, drop_previous=True)["msg"]
     assert "drop_previous: runner in namespace" in message and "began before the new pair was written" in message
     kubectl(hosts, given, "delete pod runner --wait")
     kubectl(hosts, given, "apply -f -", pod(given["namespace"], "runner", "sleep 600"))
-    kubectl(hosts, given, "wait pod/runner --timeout=60s --for=condition=Ready")
+    kubectl(hosts, given, "wait pod/runner --timeout=240s --for=condition=Ready")
     assert hosts.passes("gpu1", "runner_secrets", **given, drop_previous=True)["changed"]

@@ -40,7 +40,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[pathlib.Path]:
 
 
 def test_demo(clone: pathlib.Path) -> None:
-    before = snapshot.take([INSTANCE])
+    before = snapshot.settled([INSTANCE])
     done = make(clone, "demo")
     said = done.stdout
     assert done.returncode == 0, said[-12000:]
@@ -56,4 +56,4 @@ def test_demo(clone: pathlib.Path) -> None:
 
     down = make(clone, "demo-down")
     assert down.returncode == 0, down.stdout[-4000:]
-    assert before.differences(snapshot.take([INSTANCE])) == {}
+    assert snapshot.remaining(before, [INSTANCE]) == {}

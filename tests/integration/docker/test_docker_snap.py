@@ -38,7 +38,7 @@ def play(tmp_path: pathlib.Path, **variables: t.Any) -> tuple[int, str]:
     program = pathlib.Path(sys.executable).with_name("ansible-playbook")
     settings = {**os.environ, "ANSIBLE_CONFIG": str(CLONE / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1", "FLEET_SANDBOX": INSTANCE}
     words = [program, "-i", str(CLONE / "inventory/sandbox"), str(book)]
-    done = subprocess.run(words, cwd=CLONE, env=settings, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(words, cwd=CLONE, env=settings, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=900, check=False)
     return done.returncode, done.stdout + done.stderr
 
 

@@ -36,7 +36,7 @@ def git(folder: pathlib.Path, *words: str) -> str:
 
 def run(command: t.Sequence[str | pathlib.Path], folder: pathlib.Path = CLONE, **settings: str) -> str:
     """What a command answers; what it complains of is shown when it fails."""
-    done = subprocess.run(command, cwd=folder, env={**os.environ, **settings}, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(command, cwd=folder, env={**os.environ, **settings}, capture_output=True, text=True, timeout=900, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

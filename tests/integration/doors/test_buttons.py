@@ -104,7 +104,7 @@ def read_permission(site: Site) -> str:
     return str(next(entry["read"] for entry in listed if entry["user"] == "runner-gpu1"))
 
 
-def until(site: Site, ready: int, unacknowledged: int, seconds: float = 90) -> None:
+def until(site: Site, ready: int, unacknowledged: int, seconds: float = 300) -> None:
     """The queue as RabbitMQ itself counts it."""
     deadline = time.monotonic() + seconds
     found: t.Any = None
@@ -142,10 +142,10 @@ def test_a_submission_as_jobs(awx: Controller) -> None:
 
 def test_a_drain_is_cancelled_in_the_middle(awx: Controller, site: Site) -> None:
     until(site, 0, 0)
-    site.sandbox("publish", "--queue", QUEUE, "--seconds", "60")
+    site.sandbox("publish", "--queue", QUEUE, "--seconds", "150")  # the next three tests find it at work, too
     until(site, 0, 1)
     running = awx.start("playbooks/drain.yml", {"fleet_state": "", "fleet_enforce": "", "fleet_wait_timeout": 600, "fleet_force_after": ""}, "-l", "gpu1")
-    line = running.wait_for("gpu1: busy: ", 90)
+    line = running.wait_for("gpu1: busy: ", 140)
     assert re.search(r"gpu1: busy: 1 experiment \(stand-in-\w+\)", line), "what it waits for is on the job's page while it waits"
     job = running.cancel()
     assert job.status == "canceled"
@@ -170,7 +170,7 @@ def test_a_resume_brings_everything_back(awx: Controller, site: Site) -> None:
 
 def test_a_drain_says_what_it_waits_for_and_hands_its_verdict_on(awx: Controller, site: Site) -> None:
     """A job without any line for so long as its idle timeout would be ended: progress keeps it alive."""
-    job = awx.run("playbooks/drain.yml", {"fleet_wait_timeout": "300"}, "-l", "gpu1", settings={"idle_timeout": 25, "job_timeout": 400})
+    job = awx.run("playbooks/drain.yml", {"fleet_wait_timeout": "300"}, "-l", "gpu1", settings={"idle_timeout": 45, "job_timeout": 400})
     assert job.status == "successful", job.output
     waited = [event for event in job.events if "gpu1: busy: " in event.get("stdout", "")]
     assert {event["event"] for event in waited} == {"verbose"}, "lines of their own, while the task goes on"

@@ -90,6 +90,6 @@ def navigator(programs: pathlib.Path, home: pathlib.Path, *words: str) -> str:
     """From the clone's root, as somebody there would call it."""
     search = os.pathsep.join(map(str, (door_programs.BIN, programs, os.defpath)))
     settings = {"PATH": search, "HOME": str(home), "LANG": "C.UTF-8", "TERM": "dumb", "NO_COLOR": "1"}
-    done = subprocess.run([programs / "ansible-navigator", *words], cwd=CLONE, env=settings, capture_output=True, text=True, timeout=180, check=False)
+    done = subprocess.run([programs / "ansible-navigator", *words], cwd=CLONE, env=settings, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

@@ -18,7 +18,7 @@ import typing as t
 import urllib.request
 
 import yaml
-from environments import cache_directory
+from environments import apt_alone, cache_directory
 
 PACKAGES = {"prometheus-alertmanager": ("prometheus-alertmanager", "amtool"), "prometheus": ("promtool",)}
 # Debian's Alertmanager looks for its templates in /usr/share, where an unpacked package has nothing: it gets a view of its own of that directory.
@@ -34,18 +34,24 @@ def missing() -> list[str]:
 def programs() -> dict[str, pathlib.Path]:
     """Where the programs are; what is missing is unpacked beside the other things that are made once, so that no service is started."""
     place = cache_directory() / "monitoring"
-    if missing() and not (place / "complete").exists():
-        shutil.rmtree(place, ignore_errors=True)
-        place.mkdir(parents=True)
-        command = ["apt-get", "download", "-qq", *PACKAGES]
-        if subprocess.run(command, cwd=place, capture_output=True, check=False).returncode:
-            subprocess.run(["apt-get", "update", "-qq"], check=True)
-            subprocess.run(command, cwd=place, check=True)
-        for package in place.glob("*.deb"):
-            subprocess.run(["dpkg-deb", "--extract", package, place], check=True)
-            package.unlink()
-        (place / "complete").touch()
+    if missing():
+        with apt_alone():
+            if not (place / "complete").exists():
+                _unpack(place)
     return {name: pathlib.Path(shutil.which(name) or place / "usr" / "bin" / name) for names in PACKAGES.values() for name in names}
+
+
+def _unpack(place: pathlib.Path) -> None:
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir(parents=True)
+    command = ["apt-get", "download", "-qq", *PACKAGES]
+    if subprocess.run(command, cwd=place, capture_output=True, check=False).returncode:
+        subprocess.run(["apt-get", "update", "-qq"], check=True)
+        subprocess.run(command, cwd=place, check=True)
+    for package in place.glob("*.deb"):
+        subprocess.run(["dpkg-deb", "--extract", package, place], check=True)
+        package.unlink()
+    (place / "complete").touch()
 
 
 def documented(title: str) -> t.Any:
@@ -69,7 +75,7 @@ class Alertmanager:
     def __enter__(self) -> Alertmanager:
         with (self.folder / "alertmanager.log").open("wb") as log:
             self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env={**os.environ, "TZ": "UTC"})
-        end = time.monotonic() + 30
+        end = time.monotonic() + 180
         while not self._ready():
             assert self.process.poll() is None and time.monotonic() < end, self.log
             time.sleep(0.1)
@@ -93,12 +99,12 @@ class Alertmanager:
         ends = now - datetime.timedelta(seconds=1) if resolved else now + datetime.timedelta(hours=1)
         alerts = [{"labels": one, "startsAt": (now - datetime.timedelta(minutes=1)).isoformat(), "endsAt": ends.isoformat()} for one in labels]
         request = urllib.request.Request(f"{self.url}/api/v2/alerts", json.dumps(alerts).encode(), {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             assert answer.status == 200
 
     def _ready(self) -> bool:
         try:
-            with urllib.request.urlopen(f"{self.url}/-/ready", timeout=2) as answer:
+            with urllib.request.urlopen(f"{self.url}/-/ready", timeout=20) as answer:
                 return bool(answer.status == 200)
         except OSError:
             return False

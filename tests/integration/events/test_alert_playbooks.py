@@ -44,7 +44,7 @@ def play(place: pathlib.Path, name: str, *more: str) -> tuple[int, str]:
     """The status and the words of one run; line breaks do not count."""
     command = [str(pathlib.Path(sys.executable).with_name("ansible-playbook")), "-i", "inventory", f"studioml.fleet.{name}", *more]
     settings = {**os.environ, "ANSIBLE_CONFIG": str(CLONE / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
-    outcome = subprocess.run(command, cwd=place, env=settings, capture_output=True, text=True, timeout=120, check=False)
+    outcome = subprocess.run(command, cwd=place, env=settings, capture_output=True, text=True, timeout=600, check=False)
     return outcome.returncode, " ".join((outcome.stdout + outcome.stderr).split())
 
 

@@ -22,7 +22,7 @@ Programs = dict[str, pathlib.Path]
 
 
 def run(*command: str | pathlib.Path) -> str:
-    outcome = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    outcome = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
     return outcome.stdout
 

@@ -60,14 +60,14 @@ def test_alerts_at_the_same_moment_do_not_exceed_the_limit(rulebook: Rulebook, h
     begin = threading.Barrier(len(some))
 
     def post(host: Host) -> None:
-        begin.wait(10)
+        begin.wait(60)
         assert rulebook.post(payload(alert("GpuEccUncorrectable", Hostname=host.node))) == 200
 
     threads = [threading.Thread(target=post, args=(host,)) for host in some]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(120)
     rulebook.says(f"is left alone: {LIMIT} of at most {LIMIT} hosts are drained already: ")
     rulebook.settled()
     drained = [host for host in some if host.state == DRAIN]

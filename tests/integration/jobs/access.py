@@ -10,6 +10,7 @@ import base64
 import json
 import pathlib
 import re
+import time
 import typing as t
 
 import yaml
@@ -35,6 +36,19 @@ def user(api: Api, namespace: str, name: str, rules: list[dict[str, t.Any]]) -> 
     ref = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name}
     subjects = [{"kind": "ServiceAccount", "name": name, "namespace": namespace}]
     api.request("POST", f"{rbac}/rolebindings", body={"metadata": {"name": name}, "roleRef": ref, "subjects": subjects})
+    deadline = time.monotonic() + 60
+    while not all(_may(api, namespace, name, rule) for rule in rules):  # the API server learns of both by watches of its own
+        assert time.monotonic() < deadline, f"{name} may not what its Role says"
+        time.sleep(0.1)
+
+
+def _may(api: Api, namespace: str, name: str, rule: dict[str, t.Any]) -> bool:
+    """Whether the API server knows of a rule by now."""
+    resource, _slash, part = rule["resources"][0].partition("/")
+    asked = {"namespace": namespace, "verb": rule["verbs"][0], "group": rule["apiGroups"][0], "resource": resource, "subresource": part}
+    asked["name"] = (rule.get("resourceNames") or [""])[0]
+    review = {"spec": {"user": f"system:serviceaccount:{namespace}:{name}", "resourceAttributes": asked}}
+    return bool(api.request("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", body=review)["status"]["allowed"])
 
 
 def token(api: Api, namespace: str, name: str, secret: str = "") -> str:

@@ -34,7 +34,7 @@ http: {{addr: "{REGISTRY}"}}
 """
 START_REGISTRY = f"""
 systemd-run --collect --unit runner-registry /usr/bin/docker-registry serve /etc/runner-registry/config.yml 2>/dev/null
-for try in $(seq 50); do curl -s http://{REGISTRY}/ >/dev/null && break; sleep 0.2; done
+for try in $(seq 500); do curl -s http://{REGISTRY}/ >/dev/null && break; sleep 0.2; done
 """
 STOP_REGISTRY = "systemctl stop runner-registry 2>/dev/null; rm -rf /etc/runner-registry /var/lib/runner-registry"
 PUSH = f"skopeo copy --quiet --dest-tls-verify=false --dest-creds '{USER}:{PASSWORD}' docker-archive:/tmp/runner.tar docker://{RUNNER}; rm /tmp/runner.tar"

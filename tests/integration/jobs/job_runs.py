@@ -25,7 +25,7 @@ PROGRAM = pathlib.Path(sys.executable).with_name("ansible-playbook")
 
 def play(inventory: pathlib.Path, book: str, *more: str, **variables: t.Any) -> subprocess.CompletedProcess[str]:
     """A playbook as a person runs it."""
-    return subprocess.run(_command(inventory, book, more, variables), env=_environment(), cwd=CLONE, capture_output=True, text=True, timeout=300, check=False)
+    return subprocess.run(_command(inventory, book, more, variables), env=_environment(), cwd=CLONE, capture_output=True, text=True, timeout=900, check=False)
 
 
 def begin_play(inventory: pathlib.Path, book: str, *more: str, **variables: t.Any) -> subprocess.Popen[str]:

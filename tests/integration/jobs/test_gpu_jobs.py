@@ -20,7 +20,7 @@ pytestmark = pytest.mark.sandbox
 
 @pytest.fixture
 def given(kubeconfig: str, namespace: str, image: str) -> dict[str, t.Any]:
-    return {"kubeconfig": kubeconfig, "namespace": namespace, "image": image, "command": ["sh", "-c"], "wait_timeout": 90}
+    return {"kubeconfig": kubeconfig, "namespace": namespace, "image": image, "command": ["sh", "-c"], "wait_timeout": 300}
 
 
 def test_a_container_gets_what_was_asked_for(api: Api, namespace: str, given: dict[str, t.Any]) -> None:
@@ -71,7 +71,7 @@ def test_a_grid(api: Api, namespace: str, given: dict[str, t.Any]) -> None:
 def hold(api: Api, kubeconfig: str, base: dict[str, t.Any]) -> None:
     """A Job that has both GPUs of a node."""
     module("gpu_job", kubeconfig=kubeconfig, **base, name="holds")
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240
     while not any(pod["spec"].get("nodeName") for pod in pods(api, base["namespace"], "job-name=holds")):
         assert time.monotonic() < deadline, "it has no node"
         time.sleep(0.1)
@@ -79,7 +79,7 @@ def hold(api: Api, kubeconfig: str, base: dict[str, t.Any]) -> None:
 
 def test_where_gpus_are_free(inventory: pathlib.Path, apis: dict[str, Api], namespace: str, kubeconfigs: dict[str, str], given: dict[str, t.Any]) -> None:
     """Each host has two; the playbook finds the other one, and says so when there is none."""
-    base = {"namespace": namespace, "image": given["image"], "command": ["sh", "-c", "sleep 60"], "gpus": 2, "wait": False, "termination_grace": 0}
+    base = {"namespace": namespace, "image": given["image"], "command": ["sh", "-c", "sleep 1000"], "gpus": 2, "wait": False, "termination_grace": 0}
     hold(apis["gpu1"], kubeconfigs["gpu1"], base)
     said = {"job_name": "free", "job_image": given["image"], "job_place": "free", "job_gpus": 1}
     done = play(inventory, "job.yml", "-v", **said, job_shell="echo here")

@@ -85,7 +85,7 @@ class Site:
         url = self.url("rabbitmq-service", "management")
         command = [python / "bin" / "python", PUBLISHER / "publish.py", "--url", url, "--user", login["username"], "--queue", queue, *words]
         environment = {**os.environ, "RABBITMQ_PASSWORD": login["password"]}
-        done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60, check=False)
+        done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=180, check=False)
         return done.stdout
 
     def s3(self, method: str, path: str) -> bytes:
@@ -121,7 +121,7 @@ def openssl(*words: str | pathlib.Path) -> str:
     return subprocess.run(["openssl", *words], capture_output=True, text=True, timeout=60, check=True).stdout
 
 
-def until(what: str, check: t.Callable[[], t.Any], seconds: float = 60) -> t.Any:
+def until(what: str, check: t.Callable[[], t.Any], seconds: float = 240) -> t.Any:
     end = time.monotonic() + seconds
     while not (found := check()):
         assert time.monotonic() < end, f"{what}: not within {seconds:g} s"
@@ -156,7 +156,7 @@ def test_it_works_with_all_its_secrets(site: Site, kubeconfig: str) -> None:
     for words in ([], ["--public-key", public], ["--public-key", public, "--signing-key", strangers]):
         assert "published" in site.publish(REFUSED, *words)
     sealed = ["--public-key", public, "--signing-key", ours, "--store", f"s3://minio-service:9000/{BUCKET}"]
-    (experiment,) = (line.split()[1] for line in site.publish(QUEUE, *sealed, "--seconds", "6").splitlines())
+    (experiment,) = (line.split()[1] for line in site.publish(QUEUE, *sealed, "--seconds", "25").splitlines())
     until("the experiment at work", lambda: site.running(kubeconfig) == 1)
     until("the end of the experiment", lambda: site.running(kubeconfig) == 0)
 

@@ -39,7 +39,7 @@ def test_drift_is_told_and_left(ready: Machines) -> None:
 def test_a_cordoned_node_is_proven_all_the_same(ready: Machines) -> None:
     ready.on(HOST, f"microk8s kubectl cordon {HOST}")
     try:
-        seen = ready.passes(HOST, "microk8s_info", wait_ready=5)
+        seen = ready.passes(HOST, "microk8s_info", wait_ready=60)
         assert seen["state"] == "ready" and seen["node"]["cordoned"] and seen["addons"] == []
         assert not ready.addons(HOST, {"name": "dns"}, REGISTRY)["changed"]
         assert not ready.install(HOST)["changed"]
@@ -52,7 +52,7 @@ def test_a_worker_is_left_alone(ready: Machines, tmp_path) -> None:
     lock = "/var/snap/microk8s/current/var/lock/clustered.lock"
     ready.on(HOST, f"touch {lock}")
     try:
-        assert ready.passes(HOST, "microk8s_info", wait_ready=5)["state"] == "worker"
+        assert ready.passes(HOST, "microk8s_info", wait_ready=60)["state"] == "worker"
         assert "control plane" in ready.fails(HOST, "microk8s_addon", addons=[{"name": "dns"}])["msg"]
         assert "Please use the control plane node" in ready.fails(HOST, "microk8s_kubeconfig", dest=str(tmp_path / "config"))["msg"]
     finally:

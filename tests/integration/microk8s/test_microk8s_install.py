@@ -114,7 +114,7 @@ def test_a_channel_is_a_refresh_too(bare: Machines) -> None:
     assert "(from a file) is installed" in message and "allow_refresh" in message
     message = bare.fails(HOST, "microk8s_snap", channel="1.36/stable", allow_refresh=True)["msg"]
     assert "Refreshing the snap microk8s to 1.36/stable failed" in message and "store cannot be reached" in message
-    assert bare.passes(HOST, "microk8s_info", wait_ready=60)["state"] == "ready"
+    assert bare.passes(HOST, "microk8s_info", wait_ready=240)["state"] == "ready"
 
 
 def test_stopped_and_disabled_nodes_are_started(bare: Machines) -> None:
@@ -129,8 +129,8 @@ def test_stopped_and_disabled_nodes_are_started(bare: Machines) -> None:
 def test_a_node_that_never_gets_ready(machines: Machines) -> None:
     machines.renew("gpu2")
     machines.play("gpu2", "never_ready: true")
-    failed = machines.fails("gpu2", "microk8s_snap", **{**FILES, "ready_timeout": 15})
-    assert "not ready within 15 seconds" in failed["msg"] and "is not Ready: KubeletNotReady" in failed["msg"] and failed["state"] == "notready"
+    failed = machines.fails("gpu2", "microk8s_snap", **{**FILES, "ready_timeout": 60})
+    assert "not ready within 60 seconds" in failed["msg"] and "is not Ready: KubeletNotReady" in failed["msg"] and failed["state"] == "notready"
     assert "microk8s inspect" in failed["msg"]
     machines.on("gpu2", "snap stop microk8s.daemon-containerd")
     failed = machines.fails("gpu2", "microk8s_info", wait_ready=3)

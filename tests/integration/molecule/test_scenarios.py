@@ -36,7 +36,7 @@ def instance() -> t.Iterator[None]:
 def test_scenario(scenario: str) -> None:
     command = [BIN / "molecule", "test", "--scenario-name", scenario]
     silent: dict[str, t.Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    done = subprocess.run(command, cwd=CLONE, env=SETTINGS, text=True, timeout=900, check=False, **silent)
+    done = subprocess.run(command, cwd=CLONE, env=SETTINGS, text=True, timeout=1150, check=False, **silent)
     assert done.returncode == 0, done.stdout[-12000:]
     assert "idempotence" in done.stdout.lower() and "verify" in done.stdout.lower()
 

@@ -16,7 +16,7 @@ import subprocess
 import time
 import typing as t
 
-SECONDS = 60
+SECONDS = 240
 
 
 class Browser:
@@ -52,10 +52,10 @@ class Browser:
         os.close(self._to)
         os.close(self._from)
         try:
-            self._process.wait(10)
+            self._process.wait(60)
         except subprocess.TimeoutExpired:
             self._process.kill()
-            self._process.wait(10)
+            self._process.wait(60)
 
     def open(self, page: pathlib.Path, width: int = 1280, height: int = 900, scheme: str = "light") -> None:
         """Load a file at a size, in the light or the dark, and forget what was heard before."""

@@ -23,7 +23,7 @@ HERE = pathlib.Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1] / "unit" / "page"), str(HERE.parents[1] / "tools")]
 
 from browser import Browser  # noqa: E402
-from environments import cache_directory  # noqa: E402
+from environments import cache_directory, install_packages  # noqa: E402
 
 # program: the Debian packages that have it
 PROGRAMS = {"chromium": ["chromium"], "npm": ["nodejs", "npm"]}
@@ -40,9 +40,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def program(name: str) -> str:
     """Where a program is, installed if need be."""
     if not shutil.which(name):
-        settings = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        subprocess.run(["apt-get", "update", "-qq"], env=settings, check=True)
-        subprocess.run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", *PROGRAMS[name]], env=settings, check=True)
+        install_packages(*PROGRAMS[name])
     found = shutil.which(name)
     assert found, f"{name} is not there, and Debian's packages {', '.join(PROGRAMS[name])} did not bring it"
     return found

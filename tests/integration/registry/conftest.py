@@ -37,7 +37,7 @@ def site_authority(hosts: Hosts) -> t.Iterator[str]:
         "cd /etc/secure-registry; openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=site "
         f"-addext subjectAltName=IP:{address} -keyout site.key -out site.crt 2>/dev/null; "
         "systemd-run --collect --unit secure-registry /usr/bin/docker-registry serve /etc/secure-registry/config.yml 2>/dev/null; "
-        f"for try in $(seq 50); do curl -sk https://localhost:{SECURE_PORT}/ >/dev/null && exit 0; sleep 0.2; done; exit 1",
+        f"for try in $(seq 500); do curl -sk https://localhost:{SECURE_PORT}/ >/dev/null && exit 0; sleep 0.2; done; exit 1",
     )
     yield hosts.on("hub", "cat /etc/secure-registry/site.crt")
     hosts.on("hub", "systemctl stop secure-registry; rm -rf /etc/secure-registry /var/lib/secure-registry")

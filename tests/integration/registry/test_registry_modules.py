@@ -14,7 +14,7 @@ pytestmark = pytest.mark.sandbox
 HOST = "gpu1"
 ARGS = "/var/snap/microk8s/current/args"
 TEMPLATE = f"{ARGS}/containerd-template.toml"
-RESTART = "snap restart microk8s.daemon-containerd && microk8s status --wait-ready --timeout 60"
+RESTART = "snap restart microk8s.daemon-containerd && microk8s status --wait-ready --timeout 300"
 FILES = f"find {ARGS} /etc/docker -type f -not -name containerd.toml -exec md5sum {{}} + -exec stat -c '%n %a %U %G %Y' {{}} + | sort"
 IMAGES = "docker image ls --format '{{.Repository}}:{{.Tag}} {{.ID}}' | sort; microk8s ctr image ls -q"
 STATE = f"{FILES}; find {ARGS}/certs.d -type d; {IMAGES}; pidof containerd dockerd"
@@ -238,4 +238,4 @@ class TestOtherTemplates:
         assert "its CRI plugin is not loaded" in result["msg"] and "`mirrors` cannot be set when `config_path` is provided" in result["msg"]
         assert "The former files are in place again and the runtime runs" in result["msg"] and result["rolled_back"]
         assert hosts.on(HOST, SUMS) == before
-        hosts.on(HOST, f"sed -i '/^# sabotage/,$d' {ARGS}/containerd-env; microk8s status --wait-ready --timeout 60")
+        hosts.on(HOST, f"sed -i '/^# sabotage/,$d' {ARGS}/containerd-env; microk8s status --wait-ready --timeout 300")

@@ -19,8 +19,11 @@ sys.path.insert(0, str(RUNNER))
 
 import publish  # noqa: E402
 
+#: Seconds until something counts as missing; what comes at all comes sooner, but for a machine that is busy with other things.
+PATIENCE = 90.0
 
-def wait_for(what: str, check: Callable[[], Any], seconds: float) -> Any:
+
+def wait_for(what: str, check: Callable[[], Any], seconds: float = PATIENCE) -> Any:
     """The first true answer of the check; what was waited for is named when the time is over."""
     end = time.monotonic() + seconds
     while True:
@@ -91,7 +94,7 @@ class VirtualHost:
             self.administrator.publish(queue, publish.experiment(key, seconds, **options))
         return keys
 
-    def expect(self, queue: str, ready: int, unacknowledged: int, seconds: float = 10) -> None:
+    def expect(self, queue: str, ready: int, unacknowledged: int, seconds: float = PATIENCE) -> None:
         """Wait until the broker counts so many messages."""
         wanted = {"ready": ready, "unacknowledged": unacknowledged}
         wait_for(f"{queue} with {wanted}", lambda: self.administrator.counts(queue) == wanted, seconds)

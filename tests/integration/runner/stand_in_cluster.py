@@ -67,7 +67,7 @@ class Cluster:
             + [f"--min-request-timeout={watch_seconds}", f"--audit-policy-file={policy}", f"--audit-log-path={self.directory / 'audit.log'}"]
             + ["--endpoint-reconciler-type=none", "--v=0"],
         )
-        wait_for(f"the API server, whose output is in {self.directory}", self._ready, 60)
+        wait_for(f"the API server, whose output is in {self.directory}", self._ready, 240)
         self._make_account()
 
     def _run(self, name: str, command: list[Any]) -> None:
@@ -106,7 +106,7 @@ class Cluster:
         request.add_header("Content-Type", kind)
         context = ssl.create_default_context(cafile=str(self.directory / "apiserver.crt"))
         try:
-            with urllib.request.urlopen(request, data=json.dumps(body).encode() if body is not None else None, context=context, timeout=10) as answer:
+            with urllib.request.urlopen(request, data=json.dumps(body).encode() if body is not None else None, context=context, timeout=60) as answer:
                 text = answer.read()
         except urllib.error.HTTPError as error:
             raise AssertionError(f"{method} {path}: {error.code} {error.read(500).decode()}") from None
@@ -137,8 +137,13 @@ class Cluster:
     def requests(self) -> list[dict[str, Any]]:
         """What the runner's ServiceAccount has asked for ConfigMaps so far: the request as the audit log has it when it came in."""
         log = self.directory / "audit.log"
-        entries = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+        written = log.read_text().rpartition("\n")[0] if log.exists() else ""  # the last line may be half there
+        entries = [json.loads(line) for line in written.splitlines()]
         return [entry for entry in entries if entry["stage"] == "ResponseStarted" and entry["user"]["username"].endswith(f":{ACCOUNT}")]
+
+    def watched(self, before: int = 0, watches: int = 1) -> None:
+        """Wait until the runner's watches are open: what is written before that comes as one state each, and not as events."""
+        wait_for(f"{watches} open watches", lambda: len(self.requests()) >= before + watches)
 
     def stop(self) -> None:
         """End the API server, then etcd."""

@@ -8,12 +8,11 @@ import signal
 import subprocess
 import threading
 import time
-import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
 
-from stand_in_broker import VirtualHost, free_port, wait_for
+from stand_in_broker import PATIENCE, VirtualHost, free_port, wait_for
 from stand_in_cluster import NAMESPACE, Cluster
 
 SERIES = re.compile(r"^(\w+)\{(.*)\} (\S+)$")
@@ -50,14 +49,14 @@ class Runner:
         """The states that the runner says it took, in order."""
         return re.findall(r"k8s state is (\w+)stack\[cluster\.go:93\]", self.output)
 
-    def says(self, text: str, seconds: float = 10, times: int = 1) -> list[float]:
+    def says(self, text: str, seconds: float = PATIENCE, times: int = 1) -> list[float]:
         """Wait for lines with the text."""
         try:
             return wait_for(f"{text!r} {times} times", lambda: self.moments(text) if len(self.moments(text)) >= times else None, seconds)
         except AssertionError as error:
             raise AssertionError(f"{error}; the runner says:\n{self.output}") from None
 
-    def takes(self, *states: str, seconds: float = 10) -> None:
+    def takes(self, *states: str, seconds: float = PATIENCE) -> None:
         """Wait until exactly these states were taken, in this order."""
         try:
             wait_for(f"states {states}", lambda: tuple(self.states()) == states, seconds)
@@ -68,9 +67,9 @@ class Runner:
         """The series by their names; nothing where there is no such server."""
         found: dict[str, list[tuple[dict[str, str], float]]] = {}
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=60) as answer:
                 text = answer.read().decode()
-        except urllib.error.URLError:
+        except OSError:
             return found
         for line in text.splitlines():
             if match := SERIES.match(line):
@@ -85,10 +84,10 @@ class Runner:
         """Send a signal."""
         self.process.send_signal(number)
 
-    def wait(self, seconds: float = 10) -> int:
+    def wait(self, seconds: float = PATIENCE) -> int:
         """Wait for the end and for the rest of the output."""
         status = self.process.wait(seconds)
-        self._reader.join(5)
+        self._reader.join(PATIENCE)
         return status
 
     def stop(self) -> None:

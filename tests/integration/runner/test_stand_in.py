@@ -14,6 +14,7 @@ from stand_in_process import Runner
 pytestmark = pytest.mark.sandbox
 Run = Callable[..., Runner]
 GLOBAL, NODE, QUEUE = "studioml-go-runner", "studioml-go-runner-gpu1", "rmq_gpu1_demo"
+LATE = 12  # seconds; less than what lies between a message and the first watch
 
 
 def test_fixed_times_and_work_before_the_first_watch(run: Run, cluster: Cluster, vhost: VirtualHost) -> None:
@@ -21,17 +22,23 @@ def test_fixed_times_and_work_before_the_first_watch(run: Run, cluster: Cluster,
     cluster.state(GLOBAL, "DrainAndSuspend")
     (key,) = vhost.send(QUEUE, seconds=16)
     runner = run(cluster, scale=1)
-    runner.says("k8s state is DrainAndSuspend", 40)
+    runner.says("k8s state is DrainAndSuspend")
     seen = {text: runner.moments(text)[0] for text in ("queue runner processing", "added queue", f"experiment_id: {key}", "k8s watcher starting")}
-    assert list(seen.values()) == pytest.approx([1, 2, 16, 30], abs=1), seen
-    assert runner.moments("k8s state is DrainAndSuspend")[0] - seen["k8s watcher starting"] < 0.5
+    assert in_time(list(seen.values()), [1, 2, 16, 30]), seen
+    assert list(seen.values()) == sorted(seen.values()), "work comes before the first watch"
+    assert in_time([runner.moments("k8s state is DrainAndSuspend")[0]], [seen["k8s watcher starting"]])
     assert "This is the stand-in runner of studioml.fleet's sandbox" in runner.lines[0][1]
-    (done,) = runner.says("experiment completed", 10)
-    assert done == pytest.approx(32, abs=1.5)
+    (done,) = runner.says("experiment completed")
+    assert in_time([done], [seen[f"experiment_id: {key}"] + 16])
     began = time.monotonic()
     runner.send(signal.SIGINT)
     assert runner.wait() == 0
-    assert time.monotonic() - began == pytest.approx(1.5, abs=0.6)
+    assert in_time([time.monotonic() - began], [1.5])
+
+
+def in_time(moments: list[float], expected: list[float]) -> bool:
+    """Nothing is early; how late it may be is the machine's affair. The exact times are tested in Go, with a clock of their own."""
+    return all(wanted - 1 <= moment <= wanted + LATE for moment, wanted in zip(moments, expected, strict=True))
 
 
 def test_one_watch_request(run: Run, cluster: Cluster) -> None:
@@ -46,8 +53,9 @@ def test_one_watch_request(run: Run, cluster: Cluster) -> None:
 
 
 def test_last_event_of_either_map_wins(run: Run, cluster: Cluster) -> None:
+    before = len(cluster.requests())
     runner = run(cluster)
-    runner.says("k8s watcher starting")
+    cluster.watched(before)
     cluster.state(GLOBAL, "Running")
     cluster.state(NODE, "DrainAndSuspend")
     cluster.state(GLOBAL, "Unknown")
@@ -82,38 +90,37 @@ def test_wrong_words(run: Run, cluster: Cluster) -> None:
 
 def test_replay_when_the_watch_ends_and_crash_without_api(run: Run, make_cluster: Callable[..., Cluster]) -> None:
     """A node map that sorts before the global one loses at the next watch; without an API the runners crash."""
-    cluster = make_cluster(watch_seconds=4)
+    cluster = make_cluster(watch_seconds=12)  # what is written below is to come within the first watch
     flips, holds = run(cluster, HOSTNAME="gpu1"), run(cluster, HOSTNAME=NODE)
-    for runner in (flips, holds):
-        runner.says("k8s watcher starting")
+    cluster.watched(watches=2)
     cluster.state(GLOBAL, "Running")
     cluster.state("gpu1", "DrainAndSuspend")
     cluster.state(NODE, "DrainAndSuspend")
     for runner in (flips, holds):
-        runner.says("k8s watch ended", 15)
-    wait_for("the replays", lambda: len(flips.states()) >= 3 and len(holds.states()) >= 4, 5)
+        runner.says("k8s watch ended")
+    wait_for("the replays", lambda: len(flips.states()) >= 3 and len(holds.states()) >= 4)
     assert flips.states()[:3] == ["Running", "DrainAndSuspend", "Running"]
     assert holds.states()[:4] == ["Running", "DrainAndSuspend", "Running", "DrainAndSuspend"]
     cluster.stop()
     for runner in (flips, holds):
-        assert runner.wait(10) == 2
+        assert runner.wait() == 2
         assert "the watch could not be opened again" in runner.output
 
 
 def test_first_watch_that_fails_only_warns(run: Run, cluster: Cluster, vhost: VirtualHost) -> None:
     vhost.send(QUEUE, seconds=0.1)
     runner = run(cluster, K8S_NAMESPACE="default")
-    runner.says("k8s monitoring offline", 10, times=2)
+    runner.says("k8s monitoring offline", times=2)
     assert 'cannot watch resource "configmaps"' in runner.output
     runner.says("experiment completed")
 
 
 def test_metrics_of_an_experiment(run: Run, vhost: VirtualHost) -> None:
-    (key,) = vhost.send(QUEUE, seconds=10, project="demo")  # longer than the broker's statistics lag
-    runner = run()
-    wait_for("metrics", lambda: "runner_queue_checked" in runner.metrics(), 5)
+    (key,) = vhost.send(QUEUE, seconds=30, project="demo")  # longer than the broker's statistics lag
+    runner = run(scale=1)  # with time between its first look at the queues and its first experiment
+    wait_for("metrics", lambda: "runner_queue_checked" in runner.metrics())
     assert not [name for name in runner.metrics() if name.startswith("runner_project")]
-    wait_for("the gauge", runner.busy, 10)
+    wait_for("the gauge", runner.busy)
     ((labels, value),) = runner.metrics()["runner_project_running"]
     broker = vhost.url.split("@")[1]
     assert value == 1
@@ -123,7 +130,7 @@ def test_metrics_of_an_experiment(run: Run, vhost: VirtualHost) -> None:
     ((checked, _count),) = runner.metrics()["runner_queue_checked"]
     assert (checked["queue_type"], checked["queue_name"]) == ("rabbitMQ", f"amqp://{broker}")
     vhost.expect(QUEUE, ready=0, unacknowledged=1)
-    runner.says("experiment completed", 15)
+    runner.says("experiment completed")
     vhost.expect(QUEUE, ready=0, unacknowledged=0)
     assert runner.metrics()["runner_project_running"] == [(labels, 0)]
     assert runner.metrics()["runner_project_completed"] == [(labels, 1)]
@@ -140,7 +147,7 @@ def test_adopted_broker_gives_work_whatever_the_state(run: Run, cluster: Cluster
         vhost.send(QUEUE, seconds=0.1)
         runner.says("experiment completed", times=number)
     assert runner.process.poll() is None
-    ((labels, _count),) = wait_for("what was ignored", lambda: runner.metrics().get("runner_queue_ignored"), 5)
+    ((labels, _count),) = wait_for("what was ignored", lambda: runner.metrics().get("runner_queue_ignored"))
     assert labels["queue_name"] == "*"
 
 
@@ -149,7 +156,7 @@ def test_drain_keeps_off_a_broker_that_is_not_adopted(run: Run, cluster: Cluster
     runner = run(cluster, STAND_IN_FIRST_WATCH=0)
     runner.takes("DrainAndSuspend")
     vhost.send(QUEUE, seconds=0.1)
-    wait_for("ignored twice", lambda: sum(value for _labels, value in runner.metrics().get("runner_queue_ignored", [])) >= 2, 10)
+    wait_for("ignored twice", lambda: sum(value for _labels, value in runner.metrics().get("runner_queue_ignored", [])) >= 2)
     assert not runner.moments("queue runner processing")
     cluster.state(GLOBAL, "Running")
     runner.says("experiment completed")
@@ -199,6 +206,6 @@ def test_poison_and_failed_messages_come_back_for_ever(run: Run, vhost: VirtualH
     else:
         vhost.send(QUEUE, seconds=0, fail=True)
     runner = run()
-    runner.says("backing off, retry experiment", 15, times=3)
+    runner.says("backing off, retry experiment", times=3)
     vhost.expect(QUEUE, ready=1, unacknowledged=0)
     assert ("runner_project_completed" in runner.metrics()) is not poison

@@ -60,7 +60,7 @@ def test_no_gpu(run: Run) -> None:
 def test_gpus_are_shared_out(run: Run, vhost: VirtualHost) -> None:
     vhost.send(QUEUE, seconds=1, count=2, gpus=1, cpus=0)
     runner = run(CPU_ONLY="false", NVIDIA_VISIBLE_DEVICES="GPU-1")
-    runner.says("experiment completed", 20, times=2)
+    runner.says("experiment completed", times=2)
     started, completed = runner.moments("experiment started"), runner.moments("experiment completed")
     assert started[1] > completed[0]
 
@@ -97,7 +97,7 @@ def test_clear_text_must_be_allowed(run: Run, vhost: VirtualHost) -> None:
 
 def test_idle_limit(run: Run) -> None:
     runner = run(LIMIT_IDLE_DURATION="1s", LIMIT_INTERVAL="200ms")
-    assert runner.wait(5) == 0
+    assert runner.wait() == 0
     assert runner.moments("idle for longer than the limit")
 
 
@@ -106,7 +106,7 @@ def _publish(vhost: VirtualHost, *arguments: str, password: str | None = None) -
     if password is not None:
         variables["RABBITMQ_PASSWORD"] = password
     command = [sys.executable, str(RUNNER / "publish.py"), "--url", vhost.administrator.url, "--user", vhost.name, "--vhost", vhost.name, "--queue", QUEUE]
-    return subprocess.run([*command, *arguments], env=variables, capture_output=True, text=True, timeout=30, check=False)
+    return subprocess.run([*command, *arguments], env=variables, capture_output=True, text=True, timeout=180, check=False)
 
 
 def test_publisher(vhost: VirtualHost, tmp_path: Path) -> None:
@@ -122,7 +122,7 @@ def test_publisher(vhost: VirtualHost, tmp_path: Path) -> None:
         status = _publish(vhost, "--status", password=vhost.password)
         return json.loads(status.stdout) == {"queue": QUEUE, "ready": 2, "unacknowledged": 0}
 
-    wait_for("two messages", counts, 10)
+    wait_for("two messages", counts)
     exchange = vhost.administrator.call("GET", vhost.administrator.path("exchanges", "StudioML.topic"))
     assert (exchange["type"], exchange["durable"], exchange["auto_delete"]) == ("topic", True, True)
 

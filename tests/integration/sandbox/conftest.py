@@ -20,14 +20,15 @@ class Command:
     def __init__(self) -> None:
         self.names: set[str] = set()
 
-    def start(self, *words: str, name: str) -> subprocess.Popen[str]:
+    def start(self, *words: str, name: str, path: Path | None = None) -> subprocess.Popen[str]:
+        """C(path) comes before all others in which programs are looked for."""
         self.names.add(name)
-        return subprocess.Popen(
-            [sys.executable, str(SANDBOX / "sandbox.py"), *words, "--name", name], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
+        environment = {**os.environ, "PATH": f"{path}{os.pathsep}{os.environ['PATH']}" if path else os.environ["PATH"]}
+        command = [sys.executable, str(SANDBOX / "sandbox.py"), *words, "--name", name]
+        return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
-    def run(self, *words: str, name: str, status: int = 0) -> str:
-        process = self.start(*words, name=name)
+    def run(self, *words: str, name: str, status: int = 0, path: Path | None = None) -> str:
+        process = self.start(*words, name=name, path=path)
         output, errors = process.communicate(timeout=1800)
         assert process.returncode == status, f"{words} ended with {process.returncode}:\n{output}\n{errors}"
         return output if status == 0 else errors
@@ -37,7 +38,7 @@ class Command:
             [sys.executable, str(SANDBOX / "sandbox.py"), "shell", host, "--name", name, "--", command],
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
             check=False,
         )
         assert done.returncode == 0, f"{command} on {host}: {done.stdout}{done.stderr}"

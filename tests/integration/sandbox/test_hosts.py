@@ -11,11 +11,14 @@ from typing import Any
 
 import pytest
 
+from fleetbox import hosts
 from fleetbox.engine import docker
 from fleetbox.paths import Instance
 
 pytestmark = pytest.mark.sandbox
 NAME = "hosts"
+# on a quiet machine each takes about ten; a machine that is busy with other things shall not fail here
+MOST_SECONDS = 240
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +47,7 @@ def test_kernel_settings_of_hosts_are_not_those_of_the_machine(command: Any) -> 
 def test_docker_can_be_installed_without_a_network(command: Any) -> None:
     began = time.monotonic()
     command.shell("gpu1", "unshare --net sh -c 'apt-get -qq update && apt-get -qq install --yes docker.io'", name=NAME)
-    assert time.monotonic() - began < 60
+    assert time.monotonic() - began < MOST_SECONDS
     assert command.shell("gpu1", "docker info --format '{{.Driver}}'", name=NAME) == "overlay2"
 
 
@@ -63,6 +66,7 @@ def test_simulated_gpus(command: Any) -> None:
 
 
 def test_a_host_that_is_booted_again_is_the_same(command: Any) -> None:
+    hosts.end_connections(Instance(NAME))  # the shared one would be that to the former boot
     docker(Instance(NAME), "restart", "--time=1", "cpu1")
     command.run("up", name=NAME)
     assert command.shell("cpu1", "hostname -I", name=NAME) == Instance(NAME).inventory.read_text().split('"cpu1": {\n    "ansible_host": "')[1].split('"')[0]
@@ -81,7 +85,7 @@ def test_users_of_the_broker(command: Any) -> None:
     def ask(user: str, password: str) -> Any:
         manager = urllib.request.HTTPPasswordMgrWithDefaultRealm()
         manager.add_password(None, url, user, password)
-        with urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPBasicAuthHandler(manager)).open(url, timeout=10) as answer:
+        with urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPBasicAuthHandler(manager)).open(url, timeout=60) as answer:
             return json.load(answer)
 
     assert ask(user, password) == {"name": "runner-gpu1", "tags": ["management"]}
@@ -99,7 +103,7 @@ def test_a_host_more_and_one_less(command: Any) -> None:
     command.run("up", "--hosts", "gpu2:gpus=3", name=NAME)
     assert len(command.shell("gpu2", "nvidia-smi -L", name=NAME).splitlines()) == 3
     command.run("down", "--hosts", "gpu2", name=NAME)
-    assert time.monotonic() - began < 60
+    assert time.monotonic() - began < MOST_SECONDS
     variables = json.loads(Instance(NAME).inventory.read_text())
     assert variables["runner_hosts"]["hosts"] == ["gpu1", "cpu1"]
     assert "no host gpu2" in command.run("down", "--hosts", "gpu2", name=NAME, status=1)

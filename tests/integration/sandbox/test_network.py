@@ -43,7 +43,7 @@ assert before.differences(after) == {{}}, before.differences(after)
 def run(*before: list[str]) -> str:
     script = SCRIPT.format(sandbox=str(SANDBOX), before=before)
     words = ["unshare", "--net", "--mount", "--propagation", "private", sys.executable, "-c", script]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(words, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

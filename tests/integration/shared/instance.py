@@ -44,7 +44,7 @@ class Instance:
         settings = self.variables(host)
         options = [*shlex.split(settings["ansible_ssh_common_args"]), "-i", settings["ansible_ssh_private_key_file"]]
         login = ["ssh", *options, f"root@{settings['ansible_host']}", f"export PATH=$PATH:/snap/bin; {script}"]
-        done = subprocess.run(login, input=stdin or b"", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300, check=False)
+        done = subprocess.run(login, input=stdin or b"", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=600, check=False)
         output = done.stdout.decode("utf-8", "replace")
         assert not check or done.returncode == 0, f"{host}: {script}: {output}"
         return output
@@ -54,7 +54,7 @@ class Instance:
 
         def ready(host: str) -> None:
             self.on(host, f"snap wait system seed.loaded; test -e /snap/bin/microk8s || ( set -e; {SNAPS} )")
-            self.on(host, "microk8s status --wait-ready --timeout 120")
+            self.on(host, "microk8s status --wait-ready --timeout 300")
 
         with ThreadPoolExecutor() as pool:
             list(pool.map(ready, hosts))

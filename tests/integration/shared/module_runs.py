@@ -37,7 +37,7 @@ class Hosts(Instance):
         with tempfile.TemporaryDirectory() as folder:
             answer = pathlib.Path(folder, "result.json")
             environment = {**self.environment, "MODULE_RESULTS": str(answer)}
-            done = subprocess.run(command, env=environment, cwd=CLONE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600, check=False)
+            done = subprocess.run(command, env=environment, cwd=CLONE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=1100, check=False)
             assert answer.exists(), done.stdout
             return json.loads(answer.read_text(encoding="utf-8"))
 

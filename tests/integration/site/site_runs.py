@@ -78,7 +78,7 @@ class Site(Instance):
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=900,
+            timeout=1100,
             check=False,
         )
         return Run(outcome.returncode, time.monotonic() - begin, outcome.stdout, self._verdicts(), self._calls())

@@ -15,7 +15,7 @@ KUBECTL = "/snap/bin/microk8s kubectl -n studioml"
 DEPLOYMENT = "deployment/studioml-go-runner-deployment"
 WORK, POISON = "rmq_look_work", "rmq_look_poison"
 STATUS = "playbooks/status.yml"
-SECONDS = 180
+SECONDS = 420
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def fleet(site: Site) -> t.Iterator[Site]:
     """Both runners have work; that of gpu2 stands in for a version that reads no map."""
     assert site.play().status == 0
     for _experiment in range(3):  # a runner takes the next one 15 s after the last, whoever comes first
-        site.sandbox("publish", "--queue", WORK, "--seconds", "240")
+        site.sandbox("publish", "--queue", WORK, "--seconds", "600")
     site.sandbox("publish", "--queue", POISON, "--poison")
     # a runner looks for new queues at its start
     site.on("gpu1", f"{KUBECTL} delete pod -l app=studioml-go-runner --wait=true")
@@ -64,7 +64,9 @@ def looked(fleet: Site) -> Looked:
     while True:
         found = look(fleet)
         poisoned = [queue["name"] for queue in found.runner("gpu1")["queues"] if queue["poisoned"]]
-        if found.row("gpu1")["verdict"] == "busy" and found.row("gpu2")["verdict"] == "not_listening" and POISON in poisoned:
+        row, counted = found.row("gpu1"), found.runner("gpu1")["unacknowledged"]  # which come from different places, each with a delay of its own
+        at_work = (row["verdict"], row["effective"]) == ("busy", "DrainAndSuspend") and counted
+        if at_work and found.row("gpu2")["verdict"] == "not_listening" and POISON in poisoned:
             return found
         assert time.monotonic() < deadline, (found.report["rows"], found.runner("gpu1")["queues"])
         time.sleep(5)

@@ -51,7 +51,7 @@ def messages(site: Site) -> tuple[int, int]:
     return found["messages_ready"], found["messages_unacknowledged"]
 
 
-def until(site: Site, wanted: t.Callable[[tuple[int, int]], bool], seconds: float = 90) -> tuple[int, int]:
+def until(site: Site, wanted: t.Callable[[tuple[int, int]], bool], seconds: float = 300) -> tuple[int, int]:
     deadline = time.monotonic() + seconds
     while not wanted(found := messages(site)):
         assert time.monotonic() < deadline, f"ready and unacknowledged are {found}"
@@ -64,6 +64,14 @@ def read_permission(site: Site, host: str) -> str:
     return str(next(entry["read"] for entry in listed if entry["user"] == f"runner-{host}"))
 
 
+def kept_off(site: Site, host: str, process: subprocess.Popen[str], seconds: float = 180) -> None:
+    """Until the drain that this process runs has taken the runner's permission to read."""
+    deadline = time.monotonic() + seconds
+    while not read_permission(site, host).startswith("(?!)"):
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < deadline, f"{host} is not kept off"
+
+
 def replicas(site: Site, host: str) -> str:
     return site.on(host, f"{KUBECTL} get {DEPLOYMENT} -o jsonpath='{{.spec.replicas}}'")
 
@@ -73,31 +81,33 @@ def annotations(site: Site, host: str, thing: str) -> str:
 
 
 def told(run: Run, host: str) -> list[str]:
-    """The verdicts that a run named for a host while it waited, in order, each once."""
-    words = re.findall(rf"^{host}: (\w+):", run.output, re.M)
+    """The verdicts that a run named for a host while it waited, in order, each once; an API server that takes its time is none."""
+    words = [word for word in re.findall(rf"^{host}: (\w+):", run.output, re.M) if word != "unreachable"]
     return [word for index, word in enumerate(words) if index == 0 or word != words[index - 1]]
 
 
 def test_a_drain_waits_for_the_experiment_and_new_work_stays_in_the_queue(fleet: Site) -> None:
-    publish(fleet, 30)
+    publish(fleet, 60)  # long enough for a playbook that takes its time to begin
     until(fleet, lambda found: found == (0, 1))
     process = start(fleet, DRAIN, "-l", "gpu1")
-    time.sleep(8)
+    kept_off(fleet, "gpu1", process)
     publish(fleet, 2)
-    output, _errors = process.communicate(timeout=300)
+    output, _errors = process.communicate(timeout=600)
     assert process.returncode == 0, output
     run = Run(0, 0, output, {}, [])
     assert told(run, "gpu1") == ["busy", "quiet"], output
     assert re.search(r"gpu1: busy: 1 experiment \(stand-in-\w+\); \d+ min", output), "what, and how long is left"
-    log = fleet.on("gpu1", f"{KUBECTL} logs {DEPLOYMENT} --tail=-1")
-    assert log.count("experiment started") == log.count("experiment completed"), "it was not ended, it came to its end"
+    deadline = time.monotonic() + 60
+    while (log := fleet.on("gpu1", f"{KUBECTL} logs {DEPLOYMENT} --tail=-1")).count("experiment started") != log.count("experiment completed"):
+        assert time.monotonic() < deadline, f"it was not ended, it came to its end: {log}"  # a line comes through containerd's hands
+        time.sleep(1)
     assert messages(fleet) == (1, 0), "what was published meanwhile waits"
     assert read_permission(fleet, "gpu1").startswith("(?!)")
 
 
 def test_a_pod_that_is_replaced_while_drained_takes_nothing(fleet: Site) -> None:
     fleet.on("gpu1", f"{KUBECTL} delete pod -l app=studioml-go-runner --wait=true")
-    fleet.on("gpu1", f"{KUBECTL} rollout status {DEPLOYMENT} --timeout=90s")
+    fleet.on("gpu1", f"{KUBECTL} rollout status {DEPLOYMENT} --timeout=280s")
     time.sleep(25)  # a runner takes its first message 16 s after its start, before it has read its state
     assert messages(fleet) == (1, 0)
 
@@ -204,12 +214,10 @@ def test_only_our_own_cordon_is_undone(fleet: Site) -> None:
 
 
 def test_a_controller_that_is_killed_leaves_nothing_that_a_resume_does_not_undo(fleet: Site) -> None:
-    publish(fleet, 40)
+    publish(fleet, 60)
     until(fleet, lambda found: found == (0, 1))
     process = start(fleet, DRAIN, "-l", "gpu1", "-e", "fleet_enforce=scale")
-    deadline = time.monotonic() + 60
-    while not read_permission(fleet, "gpu1").startswith("(?!)"):
-        assert time.monotonic() < deadline
+    kept_off(fleet, "gpu1", process)
     subprocess.run(["pkill", "-KILL", "-s", str(process.pid)], check=False)
     process.kill()
     process.communicate()
@@ -262,6 +270,6 @@ def start(site: Site, playbook: str, *options: str) -> subprocess.Popen[str]:
 def ad_hoc(site: Site, hosts: str, module: str, arguments: str, *options: str) -> str:
     program = pathlib.Path(sys.executable).with_name("ansible")
     words = [program, "-i", str(CLONE / "inventory/sandbox"), hosts, "-m", module, "-a", arguments, *options]
-    done = subprocess.run(words, env=site.environment, cwd=CLONE, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(words, env=site.environment, cwd=CLONE, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

@@ -63,7 +63,7 @@ def hosts_toml_addon_and_registry(fleet: Site, daemon_snap_and_node: Broken) -> 
     look = {"gpu1": f"cat '{folder}/hosts.toml'; {RUNTIMES}", "gpu3": "true", "hub": "systemctl is-active docker"}
     before = {host: fleet.on(host, script) for host, script in look.items()}
     proofless = {"registry_trust_proof_image": ""}
-    run = fleet.play("-l", "hub,gpu1,gpu2,gpu3", host_vars={"gpu2": proofless, "gpu3": {**proofless, "microk8s_addon_timeout": 30}})
+    run = fleet.play("-l", "hub,gpu1,gpu2,gpu3", host_vars={"gpu2": proofless, "gpu3": {**proofless, "microk8s_addon_timeout": 90}})
     after = {host: fleet.on(host, script) for host, script in look.items()}
     fleet.on("hub", "systemctl start docker-registry")
     fleet.on("gpu1", f"mv /root/kept.toml '{folder}/hosts.toml'")

@@ -18,7 +18,13 @@ from .paths import SANDBOX, Instance
 from .state import State, save
 
 CAP_SYS_RESOURCE = 24
-START_SECONDS = 30.0
+# on a busy machine dockerd may have to start its containerd a second time; one that ends is noticed at once
+START_SECONDS = 180.0
+# dockerd gives its containerd 15 s to start and ends when they are over, which a machine that stands still for a while does not mean
+STARTS = 3
+IMPATIENT = "timeout waiting for containerd to start"
+# the kernel ends a host's processes in a moment, on a busy machine in several
+GONE_SECONDS = 60.0
 NETWORK = "hosts"
 
 
@@ -37,26 +43,46 @@ def running(state: State) -> bool:
 
 def ensure(instance: Instance, state: State) -> None:
     """Start the engine if it does not answer, and make the network of the hosts."""
-    if running(state) and docker(instance, "version", check=False, timeout=20).returncode == 0:
+    if running(state) and docker(instance, "version", check=False, timeout=START_SECONDS).returncode == 0:
         return
-    # after a crash, control groups are left that the same containers could not start in
-    stop(instance, state)
+    for again in reversed(range(STARTS)):
+        # after a crash, control groups are left that the same containers could not start in
+        stop(instance, state)
+        process = _start(instance, state)
+        if _comes_up(instance, process):
+            break
+        log = instance.engine_log.read_text(errors="replace").strip()
+        if not again or IMPATIENT not in log:
+            words = "\n".join(log.splitlines()[-8:])
+            raise SandboxError(f"The sandbox's Docker engine did not come up:\n{words}", f"All of its log: {instance.engine_log}")
+    _ensure_network(instance, state)
+
+
+def _start(instance: Instance, state: State) -> subprocess.Popen[bytes]:
     instance.run.mkdir(parents=True, exist_ok=True)
     instance.ssh_control.mkdir(exist_ok=True, mode=0o700)
-    log = instance.engine_log.open("wb")
-    process = subprocess.Popen(
-        inside(instance, *_namespaces(), str(SANDBOX / "fleetbox" / "engine-init.sh"), *_dockerd(instance)),
-        stdin=subprocess.DEVNULL,
-        stdout=log,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-        cwd="/",
-    )
-    log.close()
+    with instance.engine_log.open("wb") as log:
+        process = subprocess.Popen(
+            inside(instance, *_namespaces(), str(SANDBOX / "fleetbox" / "engine-init.sh"), *_dockerd(instance)),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            cwd="/",
+        )
     state.engine_pid, state.engine_started = process.pid, _started(process.pid)
     save(instance, state)
-    _wait(instance, process)
-    _ensure_network(instance, state)
+    return process
+
+
+def _comes_up(instance: Instance, process: subprocess.Popen[bytes]) -> bool:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        # the socket is there before the engine answers: the question waits for it
+        if instance.socket.exists() and docker(instance, "version", check=False, timeout=max(deadline - time.monotonic(), 1)).returncode == 0:
+            return True
+        time.sleep(0.1)
+    return False
 
 
 def stop(instance: Instance, state: State) -> None:
@@ -65,7 +91,7 @@ def stop(instance: Instance, state: State) -> None:
     Processes are found by the namespace, not by the record: a command may have been killed before it wrote that.
     The first one found is the parent of the engine's process namespace, and with it the kernel ends all hosts.
     """
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + GONE_SECONDS
     while (found := network.processes(instance)) and time.monotonic() < deadline:
         for pid in found:
             with contextlib.suppress(ProcessLookupError):
@@ -111,18 +137,6 @@ def has_sys_resource() -> bool:
     return True
 
 
-def _wait(instance: Instance, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            break
-        if instance.socket.exists() and docker(instance, "version", check=False, timeout=20).returncode == 0:
-            return
-        time.sleep(0.1)
-    words = "\n".join(instance.engine_log.read_text(errors="replace").strip().splitlines()[-8:])
-    raise SandboxError(f"The sandbox's Docker engine did not come up within {START_SECONDS:.0f} s:\n{words}", f"All of its log: {instance.engine_log}")
-
-
 def _ensure_network(instance: Instance, state: State) -> None:
     if docker(instance, "network", "inspect", NETWORK, check=False).returncode != 0:
         options = ["--opt=com.docker.network.bridge.name=hosts", "--opt=com.docker.network.bridge.enable_ip_masquerade=false"]
@@ -153,7 +167,7 @@ def control_groups(instance: Instance) -> list[Path]:
 
 def _wait_for_control_groups(instance: Instance) -> None:
     """Remove the instance's control groups, deepest first, once the kernel has let their processes go."""
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + GONE_SECONDS
     while time.monotonic() < deadline:
         for top in control_groups(instance):
             for folder, _folders, _files in os.walk(top, topdown=False):

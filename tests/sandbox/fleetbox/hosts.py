@@ -18,7 +18,9 @@ from .errors import SandboxError
 from .paths import Instance
 from .state import Host, State
 
-READY_SECONDS = 90.0
+READY_SECONDS = 300.0
+# until keys are exchanged, not only until the port answers: a busy host takes its time
+CONNECT_SECONDS = 60
 DEFAULT_GPUS = 2
 NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
 # overlay file systems cannot lie on one another: what engines and snaps keep goes to volumes
@@ -139,7 +141,7 @@ def ssh_options(instance: Instance) -> list[str]:
         "GlobalKnownHostsFile": "/dev/null",
         "StrictHostKeyChecking": "yes",
         "IdentitiesOnly": "yes",
-        "ConnectTimeout": "10",
+        "ConnectTimeout": str(CONNECT_SECONDS),
         "ServerAliveInterval": "15",
         "ControlMaster": "auto",
         "ControlPersist": "60s",
@@ -151,7 +153,7 @@ def ssh_options(instance: Instance) -> list[str]:
 def end_connections(instance: Instance) -> None:
     """End the shared ssh connections that Ansible and `shell` leave open."""
     for path in instance.ssh_control.glob("*") if instance.ssh_control.is_dir() else []:
-        run(["ssh", "-F", "none", "-O", "exit", "-o", f"ControlPath={path}", "host"], check=False, timeout=10)
+        run(["ssh", "-F", "none", "-O", "exit", "-o", f"ControlPath={path}", "host"], check=False, timeout=60)
         path.unlink(missing_ok=True)
 
 
@@ -161,7 +163,7 @@ def _host_key(instance: Instance) -> Path:
 
 def _listens(address: str, port: int) -> bool:
     try:
-        with socket.create_connection((address, port), timeout=2):
+        with socket.create_connection((address, port), timeout=10):
             return True
     except OSError:
         return False

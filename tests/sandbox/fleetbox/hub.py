@@ -21,7 +21,7 @@ AMQP_PORT = 5672
 MANAGEMENT_PORT = 15672
 S3_PORT = 9000
 ADMINISTRATOR = "administrator"
-READY_SECONDS = 120.0
+READY_SECONDS = 300.0
 # content, mode, link
 Files = dict[str, tuple[bytes, int, str]]
 
@@ -81,7 +81,8 @@ def wait_ready(instance: Instance, host: Host) -> None:
     """Until what the hub serves answers."""
     _wait(f"http://{host.address}:{REGISTRY_PORT}/v2/", "the registry", "docker-registry")
     if host.broker:
-        _wait(f"http://{host.address}:{MANAGEMENT_PORT}/api/overview", "RabbitMQ", "rabbitmq-server", _authorization(instance))
+        # the last of its definitions: without the virtual host nobody can be given permissions there
+        _wait(f"http://{host.address}:{MANAGEMENT_PORT}/api/permissions/%2f/{ADMINISTRATOR}", "RabbitMQ", "rabbitmq-server", _authorization(instance))
     if host.s3:
         _wait(f"http://{host.address}:{S3_PORT}/minio/health/ready", "the S3 server", "minio")
 
@@ -127,7 +128,7 @@ def _put(instance: Instance, host: Host, path: str, body: dict[str, str]) -> Non
     headers = {**_authorization(instance), "Content-Type": "application/json"}
     request = urllib.request.Request(f"{management_url(host)}/api/{path}", json.dumps(body).encode(), headers, method="PUT")
     try:
-        with _opener().open(request, timeout=20):
+        with _opener().open(request, timeout=60):
             pass
     except OSError as refused:
         what = urllib.parse.unquote(path)
@@ -139,7 +140,7 @@ def _wait(url: str, what: str, unit: str, headers: dict[str, str] | None = None)
     answer = ""
     while time.monotonic() < deadline:
         try:
-            with _opener().open(urllib.request.Request(url, headers=headers or {}), timeout=5):
+            with _opener().open(urllib.request.Request(url, headers=headers or {}), timeout=20):
                 return
         except (OSError, urllib.error.HTTPError) as refused:
             answer = str(refused)

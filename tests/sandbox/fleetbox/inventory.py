@@ -24,6 +24,7 @@ def describe(instance: Instance, state: State) -> dict[str, Any]:
         "ansible_user": "root",
         "ansible_ssh_private_key_file": str(instance.ssh_key),
         "ansible_ssh_common_args": shlex.join(hosts.ssh_options(instance)),
+        "ansible_ssh_timeout": hosts.CONNECT_SECONDS,  # Ansible's own, of 10 s, would come first
         "ansible_python_interpreter": "/usr/bin/python3",
         "sandbox_name": instance.name,
         "sandbox_simulated": True,

@@ -130,5 +130,7 @@ def _remove_all(instance: Instance, state: State | None, progress: Progress) -> 
             instance.run.parent.rmdir()
         shutil.rmtree(instance.home, ignore_errors=True)
         sysctls.release(instance.name)
+    for group in engine.control_groups(instance):
+        raise SandboxError(f"Processes in the control group {group} did not end.", f"See which: `cat {group}/cgroup.procs`; then run `down` again.")
     if instance.home.exists():
         raise SandboxError(f"{instance.home} could not be removed.", "Something still uses it: `fuser -vm` on it says what; then run `down` again.")

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -62,6 +63,28 @@ def take(ours: Collection[str] | None = None) -> Snapshot:
         runtime_directories=sorted(str(path) for path in Path("/run").iterdir() if path.is_dir()),
         binfmt=sorted(os.listdir("/proc/sys/fs/binfmt_misc")) if Path("/proc/sys/fs/binfmt_misc").is_dir() else [],
     )
+
+
+def settled(ours: Collection[str] | None = None, limit: float = 60.0) -> Snapshot:
+    """The machine once two looks, a second apart, are the same: what has been told to end may take a moment to be gone."""
+    deadline = time.monotonic() + limit
+    found = take(ours)
+    while time.monotonic() < deadline:
+        time.sleep(1)
+        found, before = take(ours), found
+        if found == before:
+            break
+    return found
+
+
+def remaining(before: Snapshot, ours: Collection[str] | None = None, limit: float = 90.0) -> dict[str, list[str]]:
+    """The differences that do not pass: connections, processes and control groups take the kernel a moment to let go."""
+    deadline = time.monotonic() + limit
+    while True:
+        left = before.differences(take(ours))
+        if not left or time.monotonic() > deadline:
+            return left
+        time.sleep(0.5)
 
 
 def _say(*words: str) -> str:

@@ -50,7 +50,7 @@ def _host(instance: Instance, state: State, host: Host, running: bool) -> dict[s
     if not running:
         return row
     probe = "systemctl is-system-running; command -v docker >/dev/null && echo docker; test -e /snap/bin/microk8s && echo microk8s"
-    answer = docker(instance, "exec", host.name, "sh", "-c", f"{probe}; true", check=False, timeout=20)
+    answer = docker(instance, "exec", host.name, "sh", "-c", f"{probe}; true", check=False, timeout=60)
     words = answer.stdout.split()
     if answer.returncode == 0 and words:
         row["state"], row["has"] = words[0], words[1:]

@@ -37,7 +37,7 @@ class Management:
     user: str
     password: str
     vhost: str = "/"
-    timeout: float = 15.0
+    timeout: float = 60.0
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
         """Return the decoded answer, or None where there is none; a missing object is None too."""

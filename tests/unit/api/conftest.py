@@ -18,6 +18,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 from control_plane import CONTROLLER_MANAGER, ControlPlane, find_programs  # noqa: E402
 
+from ansible_collections.studioml.fleet.plugins.module_utils._connection import Connection  # noqa: E402
 from ansible_collections.studioml.fleet.plugins.module_utils._kubeconfig import load  # noqa: E402
 from ansible_collections.studioml.fleet.plugins.module_utils._rest import Api  # noqa: E402
 
@@ -66,6 +67,22 @@ class TestApi(Api):
 
     def headers(self, content_type: str = "application/json") -> dict[str, str]:
         return {**super().headers(content_type), "User-Agent": "fleet-tests"}
+
+
+@pytest.fixture(scope="module")
+def unhurried() -> t.Iterator[None]:
+    """The last look before a wait is over has no more than a second. Here it has time to come to its end, so that it is known what was seen last."""
+    within = Api.within
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Api, "within", lambda api, seconds: within(api, max(30.0, seconds)))
+        yield
+
+
+@pytest.fixture
+def patient_watches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A watch gives up with the wait that it is for, and then what was awaited counts as out of sight: of an API server that stands still just then, too."""
+    limit = Connection.limit
+    monkeypatch.setattr(Connection, "limit", lambda connection, seconds: limit(connection, max(30.0, seconds)))
 
 
 @pytest.fixture

@@ -23,7 +23,9 @@ from certificates import Authority
 PROGRAMS = ("etcd", "kube-apiserver")
 CONTROLLER_MANAGER = "kube-controller-manager"
 AUDIT_POLICY = {"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "omitStages": ["RequestReceived"], "rules": [{"level": "Metadata"}]}
-READY_SECONDS = 60
+# Safety nets: a loaded machine takes long to start a program, and to tell of the end of a watch.
+READY_SECONDS = 240
+WATCH_ENDS_SECONDS = 30
 # Controllers that the tests need; those for nodes would take away pods that no kubelet keeps alive.
 CONTROLLERS = (
     "deployment-controller",
@@ -59,6 +61,7 @@ class ControlPlane:
         self.url = f"https://127.0.0.1:{self.port}"
         self.audit_log = directory / "audit.log"
         self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._watched, self._watches = 0, set[str]()
 
     def start(self, *more: str) -> None:
         self._write_files()
@@ -110,7 +113,7 @@ class ControlPlane:
                 process.wait(3)
             except subprocess.TimeoutExpired:
                 process.kill()
-                process.wait(10)
+                process.wait(60)
 
     def stop(self) -> None:
         for name in reversed(list(self._running)):
@@ -138,15 +141,36 @@ class ControlPlane:
         return path
 
     def requests(self, since: int = 0) -> list[dict[str, t.Any]]:
-        """What the collection has asked of the API server, from its audit log: one entry a request, watches when they end."""
+        """What the collection has asked of the API server, from its audit log: one entry a request, watches when they end, which is waited for."""
+        self._await_ends_of_watches()
         with open(self.audit_log, encoding="utf-8") as log:
             log.seek(since)
             events = [json.loads(line) for line in log if line.endswith("\n")]
         return [event for event in events if event.get("userAgent") == "studioml.fleet" and event["stage"] != "ResponseStarted"]
 
     def mark(self) -> int:
-        """Where the audit log ends now."""
+        """Where the audit log ends now, with all that was asked before."""
+        self._await_ends_of_watches()
         return self.audit_log.stat().st_size
+
+    def _await_ends_of_watches(self) -> None:
+        """The API server writes the end of a watch a moment after its client has left: the line must not be missed, nor be counted with what comes later."""
+        end = time.monotonic() + WATCH_ENDS_SECONDS
+        while self._open_watches() and time.monotonic() < end:
+            time.sleep(0.02)
+        self._watches.clear()  # one that still runs is meant to, or its server was stopped: it is not waited for again
+
+    def _open_watches(self) -> bool:
+        with open(self.audit_log, encoding="utf-8") as log:
+            log.seek(self._watched)
+            for line in iter(log.readline, ""):
+                if not line.endswith("\n"):
+                    break  # it is being written
+                self._watched = log.tell()
+                event = json.loads(line) if '"verb":"watch"' in line else {}
+                if event.get("userAgent") == "studioml.fleet":
+                    (self._watches.add if event["stage"] == "ResponseStarted" else self._watches.discard)(event["auditID"])
+        return bool(self._watches)
 
     def await_ready(self) -> None:
         deadline = time.monotonic() + READY_SECONDS
@@ -155,7 +179,7 @@ class ControlPlane:
             for name, process in self._running.items():
                 if process.poll() is not None:
                     raise RuntimeError(f"{name} ended with {process.returncode}: {self._log(name)[-2000:]}")
-            connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=2, context=trust)
+            connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=10, context=trust)
             with contextlib.suppress(OSError, http.client.HTTPException):
                 connection.request("GET", "/readyz")
                 if connection.getresponse().status == 200:

@@ -60,7 +60,7 @@ def silence(stopped: threading.Event) -> Behaviour:
     """No answer until the test is over."""
 
     def behave(connection: socket.socket) -> bool:
-        stopped.wait(30)
+        stopped.wait(120)
         return False
 
     return behave

@@ -87,7 +87,7 @@ class Follower:
 
 
 def _await(condition) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while not condition():
         assert time.monotonic() < deadline, "the watch did not come that far"
         time.sleep(0.01)

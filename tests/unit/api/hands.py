@@ -6,13 +6,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 import typing as t
 
 from faults import FaultServer
 
+from ansible_collections.studioml.fleet.plugins.module_utils._api_errors import ApiError
 from ansible_collections.studioml.fleet.plugins.module_utils._apply import APPLY
+from ansible_collections.studioml.fleet.plugins.module_utils._errors import FleetError
 from ansible_collections.studioml.fleet.plugins.module_utils._rest import Api
 
 MERGE = "application/merge-patch+json"
@@ -38,14 +41,14 @@ def grant(admin: Api, namespace: str, user: str, verbs: t.Sequence[str], groups:
     await_rights(admin, user, rules, namespace)
 
 
-def await_rights(admin: Api, user: str, rules: t.Sequence[dict[str, t.Any]], namespace: str = "") -> None:
-    """Until the API server has heard of new rights; it does so a moment after they were written."""
+def await_rights(admin: Api, user: str, rules: t.Sequence[dict[str, t.Any]], namespace: str = "", allowed: bool = True) -> None:
+    """Until the API server has heard of new rights, or (not C(allowed)) that they are gone; it does so a moment after they were written."""
     rule = rules[-1]
     asked = {"namespace": namespace, "group": rule["apiGroups"][-1], "verb": rule["verbs"][-1], "name": (rule.get("resourceNames") or [""])[-1]}
     asked["resource"], _slash, asked["subresource"] = rule["resources"][-1].partition("/")
     review = {"spec": {"user": user, "resourceAttributes": asked}}
-    end = time.monotonic() + 20
-    while not admin.request("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", body=review)["status"]["allowed"]:
+    end = time.monotonic() + 120
+    while admin.request("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", body=review)["status"]["allowed"] is not allowed:
         assert time.monotonic() < end, "the API server has not heard of the new rights"
         time.sleep(0.02)
 
@@ -98,6 +101,15 @@ def waiting(reason: str, message: str = "", restarts: int = 0, **more: t.Any) ->
     return {"phase": "Pending", "containerStatuses": [container]}
 
 
+def await_event(admin: Api, namespace: str, name: str, reason: str) -> None:
+    """Until it is told of an object: controllers write their events beside their work, so that one may come after all that it is about."""
+    end = time.monotonic() + 120
+    asked = {"fieldSelector": f"involvedObject.name={name},reason={reason}"}
+    while not admin.request("GET", f"/api/v1/namespaces/{namespace}/events", asked).get("items"):
+        assert time.monotonic() < end, f"no event {reason} of {name}"
+        time.sleep(0.05)
+
+
 class Kubelet(threading.Thread):
     """Gives every new pod of a namespace one status after the other, until stopped."""
 
@@ -117,8 +129,10 @@ class Kubelet(threading.Thread):
 
     def run(self) -> None:
         while not self.stopped.wait(0.1):
-            for pod in pods(self.admin, self.namespace):
-                self._serve(pod)
+            with contextlib.suppress(FleetError):  # a slow API server, for one
+                for pod in pods(self.admin, self.namespace):
+                    with contextlib.suppress(ApiError):  # it was deleted meanwhile
+                        self._serve(pod)
 
     def _serve(self, pod: dict[str, t.Any]) -> None:
         name = pod["metadata"]["name"]
@@ -128,9 +142,9 @@ class Kubelet(threading.Thread):
             return
         if name in self.served:
             return
-        self.served.add(name)
-        if self.node_name:
+        if self.node_name and not pod["spec"].get("nodeName"):
             bind(self.admin, self.namespace, name, self.node_name)
         for status in self.statuses:
             report(self.admin, self.namespace, name, status)
             self.stopped.wait(0.3)
+        self.served.add(name)

@@ -11,7 +11,6 @@ import os
 import pathlib
 import subprocess
 import sys
-import threading
 import typing as t
 
 import hands
@@ -52,18 +51,18 @@ class Cluster:
         status = {"allocatable": {"nvidia.com/gpu": str(allocatable)}}
         self.admin.request("PATCH", f"/api/v1/nodes/{node}/status", body={"status": status}, content_type=hands.MERGE)
 
-    def play(self, playbook: str, **variables: t.Any) -> tuple[int, str]:
-        """The status and the words of one run; line breaks do not count."""
-        outcome = subprocess.run(
-            [pathlib.Path(sys.executable).with_name("ansible-playbook"), "-i", "hosts.yml", CLONE / "playbooks" / playbook, "-e", json.dumps(variables)],
-            env={**os.environ, "ANSIBLE_CONFIG": str(CLONE / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        return outcome.returncode, " ".join((outcome.stdout + outcome.stderr).split())
+    def play(self, playbook: str, when: tuple[str, t.Callable[[], t.Any]] | None = None, **variables: t.Any) -> tuple[int, str]:
+        """The status and the words of one run; line breaks do not count. C(when): words, and what is done as soon as the run says them."""
+        command = [pathlib.Path(sys.executable).with_name("ansible-playbook"), "-i", "hosts.yml", CLONE / "playbooks" / playbook, "-e", json.dumps(variables)]
+        environment = {**os.environ, "ANSIBLE_CONFIG": str(CLONE / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
+        lines = []
+        with subprocess.Popen(command, env=environment, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+            for line in process.stdout or ():
+                lines.append(line)
+                if when and when[0] in line:
+                    when[1]()
+                    when = None
+        return process.returncode, " ".join("".join(lines).split())
 
 
 @pytest.fixture(scope="module")
@@ -126,11 +125,10 @@ def test_a_node_that_offers_fewer_gpus_than_it_has_stays_drained(cluster: Cluste
 
 def test_a_node_whose_device_plugin_comes_up_late_is_waited_for(cluster: Cluster) -> None:
     cluster.offers("alert-moved", 0)
-    late = threading.Timer(8, cluster.offers, ("alert-moved", 2))
-    late.start()
-    status, said = cluster.play("recovered.yml", fleet_alert_host="alert-moved", fleet_alert_names=["GpuXid"], fleet_sound_timeout=60)
-    late.join()
-    assert status == 0 and "FAILED - RETRYING: [alert-moved]: Wait until the node is ready and offers all GPUs of the host" in said, said
+    waits = "FAILED - RETRYING: [alert-moved]: Wait until the node is ready and offers all GPUs of the host"
+    comes = (waits, lambda: cluster.offers("alert-moved", 2))
+    status, said = cluster.play("recovered.yml", comes, fleet_alert_host="alert-moved", fleet_alert_names=["GpuXid"], fleet_sound_timeout=60)
+    assert status == 0 and waits in said, said
     assert cluster.maps()["alert-moved"] == (RUN, "")
     cluster.ask(DRAIN, "alert-moved", note="alert: GpuXid")
     cluster.offers("alert-moved", 1)

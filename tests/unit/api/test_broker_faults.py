@@ -14,11 +14,17 @@ import pytest
 from certificates import Authority
 from faults import FaultServer, answer, cut, end, reset, silence
 
+from ansible_collections.studioml.fleet.plugins.module_utils import _rest
 from ansible_collections.studioml.fleet.plugins.module_utils._broker import Broker, User
 from ansible_collections.studioml.fleet.plugins.module_utils._errors import FleetError
 
 ME = {"name": "administrator", "tags": "administrator,monitoring"}
 WHO = User("administrator", ("administrator", "monitoring"))
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_rest, "PAUSE", 0.01)
 
 
 @pytest.fixture
@@ -29,7 +35,7 @@ def server(tmp_path: pathlib.Path) -> t.Iterator[FaultServer]:
 
 
 def broker(server: FaultServer, **options: t.Any) -> Broker:
-    return Broker(server.url, "administrator", "s3cret", **{"ca": server.authority.pem, "request_timeout": 5, **options})
+    return Broker(server.url, "administrator", "s3cret", **{"ca": server.authority.pem, "request_timeout": 30, **options})
 
 
 @pytest.mark.parametrize("fault", [answer(status=429), answer(status=500), answer(status=502), answer(b"<html>", 503), answer(status=504), reset, end, cut])
@@ -60,7 +66,7 @@ def test_a_write_that_may_have_happened_is_repeated(server: FaultServer) -> None
 def test_what_stays_is_said(server: FaultServer, fault: t.Any, words: str) -> None:
     server.behaviours = [fault]
     with pytest.raises(FleetError) as caught:
-        broker(server, request_timeout=1).whoami()
+        broker(server).whoami()
     assert f"GET /api/whoami on the broker {server.url} {words}" in str(caught.value)
     assert "s3cret" not in str(caught.value.result())
 
@@ -82,6 +88,6 @@ def test_nothing_listens() -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     with pytest.raises(FleetError, match="connection refused. Check that RabbitMQ runs, the broker's url, firewalls"):
-        Broker(f"http://127.0.0.1:{port}", "u", "p", request_timeout=1, amqp=f"127.0.0.1:{port}").whoami()
+        Broker(f"http://127.0.0.1:{port}", "u", "p", request_timeout=30, amqp=f"127.0.0.1:{port}").whoami()
     with pytest.raises(FleetError, match="the name cannot be resolved"):
         Broker("http://nowhere.invalid:15672", "u", "p").whoami()

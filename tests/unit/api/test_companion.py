@@ -120,7 +120,7 @@ def test_hosts_of_one_cluster_at_the_same_moment(admin: Api, given: dict[str, t.
     settled: list[str] = []
 
     def made(_size: int) -> str:
-        return f"wort-{together.wait(30)}"
+        return f"wort-{together.wait(120)}"
 
     def noted(*values: t.Any) -> t.Any:
         username, password, outcome = settle(*values)

@@ -51,7 +51,7 @@ class Ansible:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("K8S_", "HTTPS_PROXY"))}
         command = [str(pathlib.Path(sys.executable).with_name("ansible")), host, "-i", str(self.inventory), "-m", f"studioml.fleet.{module}"]
         command += ["-a", json.dumps(options), *flags]
-        done = subprocess.run(command, cwd=CLONE, env={**kept, **settings, **environment}, capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run(command, cwd=CLONE, env={**kept, **settings, **environment}, capture_output=True, text=True, timeout=300, check=False)
         self.output = done.stdout + done.stderr
         self.diff, found, result = done.stdout.partition(f"{host} | ")
         assert found, self.output
@@ -114,7 +114,7 @@ def test_very_verbose_output_has_no_credentials(ansible: Ansible, tmp_path: path
     key = config["users"][0]["user"]["client-key-data"]
     environment = {**os.environ, "BROKER": "amqp://runner:geheim-wort@hub", "ANSIBLE_LOCAL_TEMP": str(tmp_path)}
     command = [str(pathlib.Path(sys.executable).with_name("ansible-playbook")), "-vvvv", "--diff", "-i", str(ansible.inventory), str(options)]
-    done = subprocess.run(command, cwd=CLONE, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, cwd=CLONE, env=environment, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "geheim" not in done.stdout + done.stderr and key[:40] not in done.stdout
 

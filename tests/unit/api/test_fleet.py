@@ -123,7 +123,7 @@ def test_a_target_whose_identity_cannot_be_read_is_not_written_to(control_plane:
 
 def test_the_dead_are_named_and_the_others_done(admin: Api, namespace: str, clusters: Entries, dead: dict[str, str], tmp_path: pathlib.Path) -> None:
     missing = {"name": "missing", "kubeconfig": str(tmp_path / "missing")}
-    result = run(targets=[clusters[0], dead, clusters[1], missing, *clusters[2:]], connect_timeout=2)
+    result = run(targets=[clusters[0], dead, clusters[1], missing, *clusters[2:]], connect_timeout=20)
     assert "2 of 7 targets failed: dead, missing. dead: GET /api/v1/namespaces/default/configmaps on https://127.0.0.1:" in result["msg"]
     assert [one["failed"] for one in result["targets"]] == [False, True, False, True, False, False, False]
     assert "connection refused" in result["targets"][1]["msg"] and "does not exist" in result["targets"][3]["msg"]
@@ -134,7 +134,7 @@ def test_half_of_fifty_are_dead(control_plane: ControlPlane, admin: Api, namespa
     alive: Entries = [{"name": f"gpu{number}", "kubeconfig": str(kubeconfig), "namespace": namespace, "node": f"n{number}"} for number in range(25)]
     gone: Entries = [{**dead, "name": f"dead{number}", "namespace": f"ns{number}"} for number in range(25)]
     mixed = [entry for pair in zip(alive, gone, strict=True) for entry in pair]
-    result = run(targets=mixed, connect_timeout=2)
+    result = run(targets=mixed, connect_timeout=20)
     assert result["msg"].startswith("25 of 50 targets failed: dead0, dead1, dead2,")
     assert [one["failed"] for one in result["targets"]] == [False, True] * 25
     assert all("connection refused" in one["msg"] for one in result["targets"] if one["failed"])
@@ -147,10 +147,10 @@ def test_a_deadline_for_each_target(control_plane: ControlPlane, admin: Api, nam
     server.behaviours = [faults.silence(server.stopped)]
     path = control_plane.kubeconfig("silent", server=server.url, authority=server.authority)
     try:
-        result = run(targets=[{"name": "silent", "kubeconfig": str(path)}, *clusters], target_timeout=1.5)
+        result = run(targets=[{"name": "silent", "kubeconfig": str(path)}, *clusters], target_timeout=10, connect_timeout=60)
     finally:
         server.stop()
-    assert "no answer in time" in result["targets"][0]["msg"] and "target_timeout (1.5 s) is over." in result["targets"][0]["hint"]
+    assert "no answer in time" in result["targets"][0]["msg"] and "target_timeout (10 s) is over." in result["targets"][0]["hint"]
     assert states(admin, namespace) == ["DrainAndSuspend"] * 5
 
 
@@ -158,7 +158,7 @@ def test_a_deadline_for_each_target(control_plane: ControlPlane, admin: Api, nam
 def test_too_many_dead_ones_stop_the_task_before_the_first_write(
     admin: Api, namespace: str, clusters: Entries, dead: dict[str, str], allowed: int | None, written: int
 ) -> None:
-    result = run(targets=[*clusters, dead], max_failures=allowed, connect_timeout=2)
+    result = run(targets=[*clusters, dead], max_failures=allowed, connect_timeout=20)
     assert sum(state == "DrainAndSuspend" for state in states(admin, namespace)) == written
     assert [one["skipped"] for one in result["targets"][:5]] == [not written] * 5
     if not written:
@@ -218,7 +218,7 @@ def test_no_targets_is_nothing_to_do() -> None:
 def test_looking_at_many(control_plane: ControlPlane, namespace: str, clusters: Entries, dead: dict[str, str], tmp_path: pathlib.Path, check: bool) -> None:
     missing = {"name": "missing", "kubeconfig": str(tmp_path / "missing")}
     mark = control_plane.mark()
-    result = call(runner_info, check, targets=[clusters[0], dead, clusters[1], missing], connect_timeout=2)
+    result = call(runner_info, check, targets=[clusters[0], dead, clusters[1], missing], connect_timeout=20)
     assert not mutating(control_plane.requests(mark)) and not result["changed"]
     assert [(one["target"], one["failed"]) for one in result["targets"]] == [("gpu0", False), ("dead", True), ("gpu1", False), ("missing", not check)]
     assert result["targets"][2]["namespace"] == f"{namespace}-1" and result["targets"][2]["cluster_id"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pathlib
 import re
+import time
 import typing as t
 
 import hands
@@ -16,6 +17,7 @@ import yaml
 from beats import Beats, Result, call, mutating
 from control_plane import ControlPlane
 
+from ansible_collections.studioml.fleet.plugins.module_utils._api_errors import ApiError
 from ansible_collections.studioml.fleet.plugins.module_utils._errors import FleetError
 from ansible_collections.studioml.fleet.plugins.module_utils._rest import Api
 from ansible_collections.studioml.fleet.plugins.modules import job_storage
@@ -201,11 +203,22 @@ def test_a_kubeconfig_that_is_still_to_be_written(given: dict[str, t.Any], tmp_p
     assert result["changed"] and len(made(result)) == 6 and "is taken for one that is still to be written" in result["warnings"][0]
 
 
+def await_quota(admin: Api, namespace: str) -> None:
+    """Until the API server has heard of a quota for Services; it does so a moment after it was written."""
+    probe = {"metadata": {"name": "probe"}, "spec": {"ports": [{"port": 1}]}}
+    end = time.monotonic() + 120
+    with pytest.raises(ApiError, match="exceeded quota"):
+        while time.monotonic() < end:
+            admin.request("POST", f"/api/v1/namespaces/{namespace}/services", {"dryRun": "All"}, probe)
+            time.sleep(0.05)
+
+
 def test_nothing_half_made_stays(admin: Api, given: dict[str, t.Any], namespace: str) -> None:
     quota = {"metadata": {"name": "none"}, "spec": {"hard": {"count/services": "0"}}}
     admin.request("POST", f"/api/v1/namespaces/{namespace}/resourcequotas", body=quota)
     quota["status"] = {"hard": {"count/services": "0"}, "used": {"count/services": "0"}}
     admin.request("PATCH", f"/api/v1/namespaces/{namespace}/resourcequotas/none/status", body=quota, content_type=hands.MERGE)
+    await_quota(admin, namespace)
     with pytest.raises(FleetError, match="exceeded quota: none"):
         call(job_storage, **given, kind="nfs")
     for plural in ("api/v1/namespaces/{}/persistentvolumeclaims", "apis/apps/v1/namespaces/{}/deployments"):

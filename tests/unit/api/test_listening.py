@@ -34,7 +34,7 @@ OLD = "2026-01-20T10:00:00.000000000Z"
 
 @pytest.fixture
 def api(kubeconfig: pathlib.Path) -> t.Iterator[Api]:
-    api = Api(load(str(kubeconfig)), request_timeout=5)
+    api = Api(load(str(kubeconfig)), request_timeout=60)
     yield api
     api.close()
 
@@ -165,6 +165,8 @@ def test_no_token(api: Api, namespace: str, deployment: dict[str, t.Any]) -> Non
 
 def test_a_permission_that_is_missing(admin: Api, api: Api, namespace: str, deployment: dict[str, t.Any]) -> None:
     admin.request("DELETE", f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/rolebindings/studioml-role-bind")
+    rules = [{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["watch"]}]
+    hands.await_rights(admin, f"system:serviceaccount:{namespace}:studioml-account", rules, namespace, allowed=False)
     found = judge(api, namespace, deployment)
     assert found.listens is False
     assert found.reason == f"Its ServiceAccount {namespace}/studioml-account may not watch configmaps in namespace {namespace}."

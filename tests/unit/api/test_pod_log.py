@@ -67,9 +67,9 @@ def at(second: int, word: str, fraction: str = "000000000") -> str:
 
 
 def follow(server: FaultServer, **more: t.Any) -> tuple[str, list[str]]:
-    api = Api(Target(path="/nowhere", context="test", server=server.url, ca=server.authority.pem), connect_timeout=2, request_timeout=3)
+    api = Api(Target(path="/nowhere", context="test", server=server.url, ca=server.authority.pem), connect_timeout=30, request_timeout=30)
     heard: list[str] = []
-    return PodLog(api, "ns", "p", "main", **more).follow(heard.append, time.monotonic() + 10), heard
+    return PodLog(api, "ns", "p", "main", **more).follow(heard.append, time.monotonic() + 60), heard
 
 
 def asked(server: FaultServer) -> list[str]:
@@ -152,11 +152,11 @@ def test_a_renewed_token_is_taken(server: FaultServer, tmp_path: pathlib.Path) -
         path.write_text(json.dumps(config))
 
     write("old-token")
-    api = Api(load(str(path)), 2, 3)
+    api = Api(load(str(path)), 30, 30)
     write("a-token-that-is-new")
     server.behaviours = [EXPIRED, log(at(1, "a")), ENDED, log(at(1, "a"))]
     heard: list[str] = []
-    assert PodLog(api, "ns", "p", "main").follow(heard.append, time.monotonic() + 10) == "ended" and heard == ["a"]
+    assert PodLog(api, "ns", "p", "main").follow(heard.append, time.monotonic() + 60) == "ended" and heard == ["a"]
     assert server.requests[1].headers["authorization"] == "Bearer a-token-that-is-new"
 
 
@@ -183,6 +183,6 @@ def test_lines_of_any_length() -> None:
 
 def test_the_last_lines(server: FaultServer) -> None:
     server.behaviours = [answer(b"a\x0bb\n\nlast")]
-    api = Api(Target(path="/nowhere", context="test", server=server.url, ca=server.authority.pem), connect_timeout=2, request_timeout=3)
+    api = Api(Target(path="/nowhere", context="test", server=server.url, ca=server.authority.pem), connect_timeout=30, request_timeout=30)
     assert tail(api, "ns", "p", "main", 3) == ["a\x0bb", "", "last"]
     assert "tailLines=3" in server.requests[0].url

@@ -48,13 +48,13 @@ def test_results_come_in_order_and_no_more_than_allowed_run_at_once(gently: bool
 
 def test_all_begin_at_once_where_all_are_to_wait_together() -> None:
     barrier = threading.Barrier(100)
-    assert _pool.each(range(100), lambda _number: barrier.wait(20) >= 0, 100) == [True] * 100
+    assert _pool.each(range(100), lambda _number: barrier.wait(120) >= 0, 100) == [True] * 100
 
 
 def test_a_gentle_pool_grows_when_all_of_its_threads_wait() -> None:
     barrier = threading.Barrier(_pool.FIRST + 10)
     count = _pool.FIRST + 10
-    assert _pool.each(range(count), lambda _number: barrier.wait(20) >= 0, count, gently=True) == [True] * count
+    assert _pool.each(range(count), lambda _number: barrier.wait(120) >= 0, count, gently=True) == [True] * count
 
 
 def test_an_unexpected_error_is_raised_when_the_others_are_done() -> None:
@@ -76,7 +76,7 @@ def test_few_connections_are_opened_at_once_and_a_free_one_is_taken() -> None:
     made: list[object] = []
 
     def use(_number: int) -> None:
-        connection: t.Any = kept.take(time.monotonic() + 20)
+        connection: t.Any = kept.take(time.monotonic() + 120)
         if connection is None:
             with crowd:
                 time.sleep(0.01)
@@ -93,11 +93,11 @@ def test_few_connections_are_opened_at_once_and_a_free_one_is_taken() -> None:
 def test_who_waits_for_a_connection_does_so_until_the_deadline() -> None:
     kept = Kept()
     for _turn in range(OPENING):
-        assert kept.take(time.monotonic() + 20) is None
+        assert kept.take(time.monotonic() + 120) is None
     with pytest.raises(TimeoutError, match="the deadline has passed before there was a connection"):
         kept.take(time.monotonic() + 0.05)
     kept.opened()
-    assert kept.take(time.monotonic() + 20) is None
+    assert kept.take(time.monotonic() + 120) is None
 
 
 def test_a_process_may_open_as_many_files_as_its_targets_need(monkeypatch: pytest.MonkeyPatch) -> None:

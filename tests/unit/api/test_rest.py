@@ -13,6 +13,7 @@ import pathlib
 import socket
 import threading
 import time
+import types
 import typing as t
 
 import faults
@@ -49,8 +50,16 @@ def target(server: FaultServer, **more: t.Any) -> Target:
     return Target(**{"path": "/k", "context": "test", "server": server.url, "ca": server.authority.pem, "token": "geheim-token", **more})
 
 
-def api(server: FaultServer, timeout: float = 5, **more: t.Any) -> Api:
-    return Api(target(server, **more), connect_timeout=2, request_timeout=timeout)
+def api(server: FaultServer, timeout: float = 30, **more: t.Any) -> Api:
+    return Api(target(server, **more), connect_timeout=timeout, request_timeout=timeout)
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """How long was waited before each further try; nobody does."""
+    told: list[float] = []
+    monkeypatch.setattr(_rest, "time", types.SimpleNamespace(monotonic=time.monotonic, sleep=told.append))
+    return told
 
 
 @pytest.mark.parametrize("failure", [faults.reset, faults.end, faults.cut, answer(b"<html>"), *(answer(status=status) for status in (429, 500, 502, 503, 504))])
@@ -69,19 +78,17 @@ def test_tries_are_bounded(server: FaultServer, status: int) -> None:
     assert len(server.requests) == _rest.ATTEMPTS
 
 
-def test_retry_after_is_honoured(server: FaultServer) -> None:
+def test_retry_after_is_honoured(server: FaultServer, waits: list[float]) -> None:
     server.behaviours = [answer(status=429, Retry_After="1"), GOOD]
-    began = time.monotonic()
     api(server).request("GET", PATH)
-    assert 1 <= time.monotonic() - began < 2
+    assert waits == [1]
 
 
-def test_retry_after_beyond_the_deadline_is_not_awaited(server: FaultServer) -> None:
+def test_retry_after_beyond_the_deadline_is_not_awaited(server: FaultServer, waits: list[float]) -> None:
     server.behaviours = [answer(status=503, Retry_After="60")]
-    began = time.monotonic()
     with pytest.raises(ApiError):
         api(server).request("GET", PATH)
-    assert time.monotonic() - began < 1
+    assert waits == [] and len(server.requests) == 1
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 410, 422])
@@ -109,7 +116,7 @@ def test_a_slow_answer_ends_at_the_deadline(server: FaultServer) -> None:
     began = time.monotonic()
     with pytest.raises(Unreachable, match="no answer in time.*Check that the API server runs"):
         api(server, timeout=0.5).request("GET", PATH)
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 20, "long before the server ends it"
 
 
 def test_connections_are_kept(server: FaultServer) -> None:
@@ -136,7 +143,7 @@ def test_a_kept_connection_that_the_server_has_closed_is_no_failure(server: Faul
 def test_nobody_listens() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    client = Api(Target(path="/k", context="test", server=f"https://127.0.0.1:{port}", insecure=True), request_timeout=5)
+    client = Api(Target(path="/k", context="test", server=f"https://127.0.0.1:{port}", insecure=True), request_timeout=30)
     with pytest.raises(Unreachable, match=rf"GET {PATH} on https://127.0.0.1:{port} \(context test of /k\) failed: connection refused"):
         client.request("GET", PATH)
 

@@ -23,6 +23,8 @@ from ansible_collections.studioml.fleet.plugins.module_utils._rest import Api
 from ansible_collections.studioml.fleet.plugins.modules import runner_deploy
 
 pytestmark = pytest.mark.apiserver
+# Long for a loaded machine, and half of it is still much more than any grace; nothing here waits for its end.
+TIMEOUT = 120
 LOG = b"\n".join([b"starting", b"connecting to amqp://runner:geheim@hub:5672/", b"the word is losung-1234", b"panic: no broker"])
 
 
@@ -51,14 +53,14 @@ def short_grace(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def given(admin: Api, kubeconfig: pathlib.Path, namespace: str) -> dict[str, t.Any]:
-    return {"kubeconfig": str(kubeconfig), "namespace": namespace, "image": "hub:5000/runner:1", "wait_timeout": 20, "image_pull_grace": 1, "schedule_grace": 1}
+    where = {"kubeconfig": str(kubeconfig), "namespace": namespace, "image": "hub:5000/runner:1"}
+    return {**where, "wait_timeout": TIMEOUT, "image_pull_grace": 1, "schedule_grace": 1}
 
 
 def test_a_rollout_is_followed_by_watch(control_plane: ControlPlane, admin: Api, given: dict[str, t.Any], namespace: str, worker: str) -> None:
     with hands.Kubelet(admin, namespace, hands.waiting("ContainerCreating"), hands.running(), node_name=worker):
         mark = control_plane.mark()
         result = call(runner_deploy, **given, replicas=2)
-        time.sleep(0.3)  # the audit log gets a watch when it ends
         requests = control_plane.requests(mark)
         assert result["rollout"]["ready"] and len(result["rollout"]["pods"]) == 2
         lists = [request["verb"] for request in requests if request["verb"] in ("list", "watch")]
@@ -89,7 +91,7 @@ def test_an_image_that_cannot_be_pulled(admin: Api, given: dict[str, t.Any], nam
     statuses = [hands.waiting("ErrImagePull", words), hands.waiting("ImagePullBackOff", words), hands.waiting("ErrImagePull", words)]
     with hands.Kubelet(admin, namespace, *statuses, node_name=worker):
         text, result, took = failure(given)
-    assert 1 <= took < 8, "after its grace and long before the timeout"
+    assert 1 <= took < TIMEOUT / 2, "after its grace and long before the timeout"
     assert "is not rolled out (0 of 1 pods available)" in text and words in text and "role registry_trust" in text
     assert result["cause"]["reason"] in ("ErrImagePull", "ImagePullBackOff") and result["cause"]["log"] == []
     assert result["rollout"]["ready"] is False and result["rollout"]["pods"] == [result["cause"]["pod"]]
@@ -98,7 +100,7 @@ def test_an_image_that_cannot_be_pulled(admin: Api, given: dict[str, t.Any], nam
 def test_a_pull_that_recovers_within_its_grace(admin: Api, given: dict[str, t.Any], namespace: str, worker: str) -> None:
     statuses = [hands.waiting("ErrImagePull", "no"), hands.waiting("ImagePullBackOff", "no"), hands.waiting("ImagePullBackOff", "still"), hands.running()]
     with hands.Kubelet(admin, namespace, *statuses, node_name=worker):
-        assert call(runner_deploy, **{**given, "image_pull_grace": 10})["rollout"]["ready"]
+        assert call(runner_deploy, **{**given, "image_pull_grace": TIMEOUT})["rollout"]["ready"]
 
 
 def test_a_crash_tells_exit_code_and_log_without_credentials(admin: Api, given: dict[str, t.Any], namespace: str, worker: str) -> None:
@@ -106,7 +108,7 @@ def test_a_crash_tells_exit_code_and_log_without_credentials(admin: Api, given: 
     crash = hands.waiting("CrashLoopBackOff", "back-off 10s restarting", restarts=1, lastState=ended, containerID="containerd://x")
     with hands.Kubelet(admin, namespace, crash, node_name=worker):
         text, result, took = failure(given, secret_env={"TOKEN": "losung-1234"})
-    assert took < 8
+    assert took < TIMEOUT / 2
     assert "CrashLoopBackOff" in text and "exit code 2 (Error)" in text and "panic: no broker" in text
     assert result["cause"]["terminated"]["exit_code"] == 2 and len(result["cause"]["log"]) == 4
     assert "geheim" not in str(result) and "losung" not in str(result)
@@ -125,7 +127,7 @@ def test_a_container_that_cannot_start(
 ) -> None:
     with hands.Kubelet(admin, namespace, hands.waiting(reason, words), node_name=worker):
         text, result, took = failure(given)
-    assert took < 8 and reason in text and words in text and advice in text and result["cause"]["reason"] == reason
+    assert took < TIMEOUT / 2 and reason in text and words in text and advice in text and result["cause"]["reason"] == reason
 
 
 def test_no_node_has_what_it_needs(admin: Api, given: dict[str, t.Any], namespace: str) -> None:
@@ -133,18 +135,18 @@ def test_no_node_has_what_it_needs(admin: Api, given: dict[str, t.Any], namespac
     unschedulable = {"conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": words}]}
     with hands.Kubelet(admin, namespace, unschedulable):
         text, _result, took = failure(given, gpus=1)
-    assert 1 <= took < 8 and words in text and "ask for less (gpus, resources)" in text
+    assert 1 <= took < TIMEOUT / 2 and words in text and "ask for less (gpus, resources)" in text
 
 
 def test_pods_that_may_not_be_made(given: dict[str, t.Any]) -> None:
     text, result, took = failure(given, runtime_class="missing")
-    assert took < 8 and 'RuntimeClass "missing" not found' in text and result["cause"]["reason"] == "FailedCreate"
+    assert took < TIMEOUT / 2 and 'RuntimeClass "missing" not found' in text and result["cause"]["reason"] == "FailedCreate"
 
 
-def test_nothing_happens_until_the_time_is_up(admin: Api, given: dict[str, t.Any], namespace: str, worker: str) -> None:
+def test_nothing_happens_until_the_time_is_up(admin: Api, given: dict[str, t.Any], namespace: str, worker: str, patient_watches: None) -> None:
     with hands.Kubelet(admin, namespace, hands.waiting("ContainerCreating"), node_name=worker):
-        text, result, took = failure(given, wait_timeout=2)
-    assert 2 <= took < 6 and "after 2 s" in text and "wait_timeout" in text and result["rollout"]["ready"] is False
+        text, result, took = failure(given, wait_timeout=8)
+    assert 8 <= took < 60 and "after 8 s" in text and "wait_timeout" in text and result["rollout"]["ready"] is False
 
 
 def test_a_second_run_after_a_failure_waits_again(admin: Api, given: dict[str, t.Any], namespace: str, worker: str) -> None:
@@ -152,15 +154,16 @@ def test_a_second_run_after_a_failure_waits_again(admin: Api, given: dict[str, t
         failure(given)
     (pod,) = hands.pods(admin, namespace)
     threading.Timer(0.5, hands.report, (admin, namespace, pod["metadata"]["name"], hands.running())).start()
-    result = call(runner_deploy, **{**given, "image_pull_grace": 10})
+    result = call(runner_deploy, **{**given, "image_pull_grace": TIMEOUT})
     assert not result["changed"] and result["rollout"]["ready"]
 
 
 def test_old_pods_do_not_count_as_failures_of_the_new_ones(admin: Api, given: dict[str, t.Any], namespace: str, worker: str) -> None:
     with hands.Kubelet(admin, namespace, hands.waiting("CrashLoopBackOff", "old"), node_name=worker):
         failure(given)
-    with hands.Kubelet(admin, namespace, hands.running(), node_name=worker) as kubelet:
-        kubelet.served.update(pod["metadata"]["name"] for pod in hands.pods(admin, namespace))
+    kubelet = hands.Kubelet(admin, namespace, hands.running(), node_name=worker)
+    kubelet.served.update(pod["metadata"]["name"] for pod in hands.pods(admin, namespace))
+    with kubelet:
         assert call(runner_deploy, **{**given, "image": "hub:5000/runner:2"})["rollout"]["ready"]
 
 

@@ -32,7 +32,7 @@ class Stage:
 
     def __init__(self, admin: Api, kubeconfig: pathlib.Path, namespace: str, kubelet: FaultServer, metrics: MetricsServer) -> None:
         self.admin, self.namespace, self.kubelet, self.metrics = admin, namespace, kubelet, metrics
-        self.given: dict[str, t.Any] = {"kubeconfig": str(kubeconfig), "namespace": namespace, "request_timeout": 5}
+        self.given: dict[str, t.Any] = {"kubeconfig": str(kubeconfig), "namespace": namespace, "request_timeout": 60}
         self.says("ERR runner nothing")
 
     def deploy(self, **more: t.Any) -> None:

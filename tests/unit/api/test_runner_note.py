@@ -58,7 +58,7 @@ def test_a_resume_takes_the_note_away_and_has_none(admin: Api, namespace: str, g
 
 def test_the_note_and_the_mark_of_an_enforcement_are_beside_each_other(admin: Api, namespace: str, given: dict[str, t.Any]) -> None:
     call(runner_deploy, **given, image="hub:5000/runner:0.14.2", replicas=0, wait=False)
-    call(runner_state, **given, state="DrainAndSuspend", enforce="scale", wait=True, wait_timeout=20, note="new fans")
+    call(runner_state, **given, state="DrainAndSuspend", enforce="scale", wait=True, wait_timeout=120, note="new fans")
     noted = hands.read(admin, namespace, "configmaps", RUNNER)["metadata"]["annotations"]
     assert noted == {NOTE: "new fans", "fleet.studioml.ai/enforced": "scale"}
     call(runner_state, **given, state="Running")

@@ -259,7 +259,7 @@ def test_hosts_of_one_cluster_at_the_same_moment(admin: Api, given: dict[str, t.
     together = threading.Barrier(5)
 
     def one(_number: int) -> Result:
-        together.wait(30)
+        together.wait(120)
         return call(runner_secrets, **given, rotate=rotate)
 
     with concurrent.futures.ThreadPoolExecutor(5) as pool:

@@ -50,7 +50,7 @@ class Plays:
     def vaulted(self, name: str, value: str) -> None:
         """A variable as ansible-vault encrypt_string writes it, in a file of its own."""
         command = [str(BIN / "ansible-vault"), "encrypt_string", "--stdin-name", name]
-        done = subprocess.run(command, input=value, env={**os.environ, **self.environment}, capture_output=True, text=True, timeout=60, check=True)
+        done = subprocess.run(command, input=value, env={**os.environ, **self.environment}, capture_output=True, text=True, timeout=300, check=True)
         (self.folder / "vaulted.yml").open("a").write(done.stdout)
 
     def __call__(self, *flags: str, rc: int = 0) -> str:
@@ -58,7 +58,7 @@ class Plays:
         command = [str(BIN / "ansible-playbook"), "-i", str(self.folder / "hosts.yml"), str(CLONE / "playbooks/secrets.yml"), *flags]
         command += [word for path in self.folder.glob("vaulted.yml") for word in ("-e", f"@{path}")]
         environment = {**os.environ, **self.environment}
-        done = subprocess.run(command, cwd=CLONE, env=environment, capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run(command, cwd=CLONE, env=environment, capture_output=True, text=True, timeout=300, check=False)
         said = done.stdout + done.stderr
         self.said += said
         assert done.returncode == rc, said
@@ -171,7 +171,7 @@ def test_on_the_host_it_is_the_same(plays: Plays, admin: Api, namespace: str, tm
     for changed in ("true", "false"):
         environment = {**os.environ, **plays.environment, "ANSIBLE_CALLBACK_RESULT_FORMAT": "json"}
         task = [*command, "-a", (tmp_path / "options.json").read_text()]
-        done = subprocess.run(task, cwd=CLONE, env=environment, capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run(task, cwd=CLONE, env=environment, capture_output=True, text=True, timeout=300, check=False)
         assert done.returncode == 0 and f'"changed": {changed}' in done.stdout, done.stdout + done.stderr
         said += done.stdout + done.stderr
     assert HUB_WORD not in said and AWS_WORD not in said and "PRIVATE" not in said

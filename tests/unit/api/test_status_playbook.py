@@ -63,7 +63,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, kubeconfig: pathlib.Path, name
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
     output = outcome.stdout + outcome.stderr

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import pathlib
+import socket
 import threading
 import time
 import typing as t
@@ -45,8 +46,8 @@ def listing(version: int, *items: dict[str, t.Any]) -> faults.Behaviour:
     return answer({"kind": "List", "metadata": {"resourceVersion": str(version)}, "items": list(items)})
 
 
-def watch(server: FaultServer, seconds: float = 5) -> Watch:
-    api = Api(Target(path="/k", context="test", server=server.url, ca=server.authority.pem), connect_timeout=2, request_timeout=3)
+def watch(server: FaultServer, seconds: float = 60) -> Watch:
+    api = Api(Target(path="/k", context="test", server=server.url, ca=server.authority.pem), connect_timeout=30, request_timeout=30)
     return Watch(api, PATH, {"labelSelector": "a=b"}, time.monotonic() + seconds, "ns")
 
 
@@ -105,18 +106,23 @@ def test_a_refusal_ends_it(server: FaultServer, status: int) -> None:
 
 def test_it_ends_at_its_deadline_and_knows_why(server: FaultServer) -> None:
     server.behaviours = [listing(5), faults.reset]
-    following = watch(server, 0.5)
+    following = watch(server, 2)
     assert take(following, 9) == [("LISTED", [])]
     assert following.last_problem is not None
 
 
 def test_it_can_be_stopped_in_the_middle_of_a_read(server: FaultServer) -> None:
-    server.behaviours = [listing(5), faults.silence(server.stopped)]
-    following = watch(server, 30)
-    threading.Timer(0.3, following.stop).start()
+    following = watch(server)
+
+    def stop(connection: socket.socket) -> bool:
+        """The request is there, so whoever sent it waits for the answer, or is about to."""
+        following.stop()
+        return faults.silence(server.stopped)(connection)
+
+    server.behaviours = [listing(5), stop]
     began = time.monotonic()
     assert take(following, 9) == [("LISTED", [])]
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 30, "long before the deadline"
 
 
 @pytest.mark.apiserver
@@ -128,13 +134,13 @@ def test_a_restart_of_the_api_server_is_survived(tmp_path: pathlib.Path) -> None
         plane.start()
         api = Api(load(str(plane.kubeconfig("admin"))))
         base = "/api/v1/namespaces/default/configmaps"
-        following = Watch(api, base, {}, time.monotonic() + 60, "default")
+        following = Watch(api, base, {}, time.monotonic() + 600, "default")
         events = iter(following)
         assert next(events).type == "LISTED"
         plane.stop_program("kube-apiserver")
         restart = threading.Thread(target=plane.start_api)
         restart.start()
-        restart.join(60)
+        restart.join()
         api.request("POST", base, body={"metadata": {"name": "after-restart"}})
         seen: list[str] = []
         while "after-restart" not in seen:

@@ -25,7 +25,7 @@ class Client:
     """One connection with one channel. C(drop) is what the death of the process does; C(close) asks for the connection's end."""
 
     def __init__(self, port: int, user: str, password: str, vhost: str) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), 10)
+        self.socket = socket.create_connection(("127.0.0.1", port), 60)
         self._stream = self.socket.makefile("rb")
         self.socket.sendall(b"AMQP\x00\x00\x09\x01")
         self._expect(START)

@@ -21,7 +21,7 @@ import time
 import typing as t
 
 ROOTS = ("usr/lib/erlang", "usr/lib/rabbitmq")
-READY_SECONDS = 90
+READY_SECONDS = 240
 ADMINISTRATOR = "administrator"
 
 
@@ -87,12 +87,12 @@ class RabbitMQ:
             if process and process.poll() is None:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
-                process.wait(10)
+                process.wait(60)
         self._node = self._mapper = None
 
     def call(self, method: str, path: str, body: t.Any = None) -> t.Any:
         """One request of the administrator; the tests' own way, apart from what they test."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.management_port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self.management_port, timeout=60)
         token = base64.b64encode(f"{ADMINISTRATOR}:{self.password}".encode()).decode()
         headers = {"Authorization": f"Basic {token}", "Content-Type": "application/json"}
         connection.request(method, f"/api{path}", json.dumps(body) if body is not None else None, headers)

@@ -155,7 +155,7 @@ def test_both_doors_without_a_secret_in_any_output(options: dict[str, t.Any], tm
     command = [program, "gpu1", "-i", tmp_path / "hosts.json", "-m", "studioml.fleet.broker_user", "-vvv", "--diff"]
     command += ["-a", json.dumps({**options, "kubeconfig_on": where})]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("K8S_")}
-    done = subprocess.run(command, cwd=CLONE, env={**environment, **settings}, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, cwd=CLONE, env={**environment, **settings}, capture_output=True, text=True, timeout=300, check=False)
     text = done.stdout + done.stderr
     assert done.returncode == 0 and "gpu1 | CHANGED" in text, text
     assert "s3cret" not in text and variables["fleet_broker"]["password"] not in text

@@ -30,7 +30,7 @@ def test_a_message_counts_from_the_moment_it_is_taken(broker: Broker, tenant: Te
     assert set(seen) == {1}, "there was no 0 before the statistics knew of it"
     client.ack(tag)
     client.close()
-    until("the end of the connection", lambda: not broker.held(tenant.vhost, user).connections, 5)
+    until("the end of the connection", lambda: not broker.held(tenant.vhost, user).connections)
     assert broker.unacknowledged(tenant.vhost, user) == 0, "though the queue's statistics may still know it"
 
 
@@ -71,7 +71,7 @@ def test_what_a_runner_held_that_has_died_is_nobodys(broker: Broker, tenant: Ten
     client.get(QUEUE)
     until("the statistics", lambda: broker.queues(tenant.vhost)[0].unacknowledged == 1 and broker.held(tenant.vhost, user).messages == 1)
     client.drop()
-    until("the broker has seen it", lambda: broker.unacknowledged(tenant.vhost, user) == 0, 5)
+    until("the broker has seen it", lambda: broker.unacknowledged(tenant.vhost, user) == 0)
     until("the queue has it back", lambda: broker.queues(tenant.vhost)[0].ready == 1)
 
 

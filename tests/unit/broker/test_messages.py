@@ -51,7 +51,7 @@ def test_a_message_that_comes_back_again_and_again(tenant: Tenant) -> None:
     tenant.publish()
     for _time in range(4):
         client = tenant.connect(user)
-        client.get(QUEUE)
+        until("the message", lambda client=client: client.get(QUEUE))
         client.drop()
         until("its return", lambda: not ask(tenant, user).unacknowledged)
     until("the statistics", lambda: ask(tenant, user).queues[0]["poisoned"])

@@ -20,7 +20,7 @@ from ansible_collections.studioml.fleet.plugins.module_utils._errors import Flee
 def test_without_management_and_without_rabbitmq(programs: pathlib.Path, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_rest, "PAUSE", 0.01)
     server = RabbitMQ(programs, tmp_path)
-    broker = Broker(server.url, "administrator", server.password, request_timeout=2, amqp=f"127.0.0.1:{server.amqp_port}")
+    broker = Broker(server.url, "administrator", server.password, request_timeout=30, amqp=f"127.0.0.1:{server.amqp_port}")
     try:
         server.start(management=False)
         with pytest.raises(FleetError, match="connection refused, while RabbitMQ itself answers. Its management plug-in must be on .rabbitmq-plugins enable"):

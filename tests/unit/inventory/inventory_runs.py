@@ -41,7 +41,7 @@ class Inventory:
         hosts = [] if program == "ansible-doc" else ["-i", str(source or self.path)]
         command = [str(pathlib.Path(sys.executable).with_name(program)), *map(str, arguments), *hosts]
         environment = {**kept, **settings, "ANSIBLE_LOCAL_TEMP": str(self.directory), **self.environment}
-        done = subprocess.run(command, cwd=CLONE, env=environment, capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run(command, cwd=CLONE, env=environment, capture_output=True, text=True, timeout=300, check=False)
         self.output = " ".join((done.stdout + done.stderr).split())
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout

@@ -169,12 +169,12 @@ def test_a_cluster_that_is_silent_has_its_time(inventory: Inventory, clusters: T
         silent.listen()
         lost = clusters.edge.plane.kubeconfig("silent", server=f"https://127.0.0.1:{silent.getsockname()[1]}")
         both = merged(tmp_path / "both", {"silent": lost, "research": clusters.research.kubeconfig})
-        inventory.configure(kubeconfig=str(both), namespace=NAMESPACE, target_timeout=1.5)
+        inventory.configure(kubeconfig=str(both), namespace=NAMESPACE, target_timeout=10, connect_timeout=300, request_timeout=300)
         begun = time.monotonic()
         found = inventory.parse()
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < 150
     observed = found.get_host("silent").get_vars()["fleet_observed"]
-    assert "no answer in time. target_timeout (1.5 s) is over." in observed["reason"]
+    assert "no answer in time. target_timeout (10 s) is over." in observed["reason"]
     assert found.get_host("research").get_vars()["fleet_observed"]["verdict"] == "busy"
 
 

@@ -51,7 +51,7 @@ class Cluster:
         self.admin = TestsOwn(load(str(self.kubeconfig)))
         self.given: dict[str, t.Any] = {"kubeconfig": str(self.kubeconfig), "namespace": NAMESPACE}
         self.admin.request("POST", "/api/v1/namespaces", body={"metadata": {"name": NAMESPACE}})
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while not self.admin.find("/api/v1/namespaces/kube-system"):  # a new API server makes it a moment after it is ready
             assert time.monotonic() < deadline
             time.sleep(0.1)

@@ -117,5 +117,5 @@ def test_the_container_that_was_asked_for_is_followed(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(_job_logs, "PodLog", Log)
     options = {"name": "job", "selector": None, "pod": None, "container": "side", "follow": True, "previous": False, "since": None, "lines": 5, "dest": None}
-    result = _job_logs.read(t.cast(Api, Server(pod())), {**options, "timeout": 5}, "n", False)
+    result = _job_logs.read(t.cast(Api, Server(pod())), {**options, "timeout": 60}, "n", False)
     assert followed == [("p", "side")] and result["logs"] == [{"pod": "p", "container": "side", "lines": ["a line"], "error": ""}]

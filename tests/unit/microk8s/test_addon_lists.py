@@ -79,7 +79,7 @@ def wanted(name: str, *arguments: str, enabled: bool = True, prove: bool = True)
     return Wanted(name, "core", list(arguments), enabled, prove)
 
 
-def run(host: Double, *addons: Wanted, check: bool = False, timeout: float = 0.3) -> list[_addons.Result]:
+def run(host: Double, *addons: Wanted, check: bool = False, timeout: float = 60) -> list[_addons.Result]:
     return _addons.converge(host, addons, timeout, check)[0]
 
 
@@ -137,7 +137,7 @@ def test_enabled_but_not_up_yet_is_waited_for(host: Double, monkeypatch: pytest.
     host.enabled = {"dns"}
     looks = iter([workload("kube-system", "coredns", up=0)] * 2 + [workload("kube-system", "coredns")] * 9)
     monkeypatch.setattr(Double, "get", lambda self, *words: node() if words[0] == "node" else {"items": [node(), next(looks)]})
-    assert not run(host, wanted("dns"), timeout=5)[0].changed and host.calls == []
+    assert not run(host, wanted("dns"))[0].changed and host.calls == []
 
 
 def test_what_pods_say_when_it_never_comes_up(host: Double, monkeypatch: pytest.MonkeyPatch):
@@ -149,7 +149,7 @@ def test_what_pods_say_when_it_never_comes_up(host: Double, monkeypatch: pytest.
         {"kind": "Event", "metadata": {}, "type": "Warning", "reason": "Failed", "message": "no\nsuch image", "involvedObject": {"name": "coredns-1"}},
     ]
     with pytest.raises(FleetError) as caught:
-        run(host, wanted("dns"))
+        run(host, wanted("dns"), timeout=0.3)
     assert "has 0 of 1 pods available" in caught.value.text()
     assert caught.value.details["causes"] == [
         "the pod coredns-1 waits: ImagePullBackOff Back-off pulling image (container coredns)",

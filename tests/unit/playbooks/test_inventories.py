@@ -20,7 +20,7 @@ def inventory(name: str) -> dict[str, t.Any]:
     program = pathlib.Path(sys.executable).with_name("ansible-inventory")
     environment = {**os.environ, "ANSIBLE_CONFIG": str(CLONE / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
     outcome = subprocess.run(
-        [program, "-i", CLONE / "inventory" / name, "--list"], env=environment, capture_output=True, text=True, timeout=60, check=True
+        [program, "-i", CLONE / "inventory" / name, "--list"], env=environment, capture_output=True, text=True, timeout=300, check=True
     )
     assert "WARNING" not in outcome.stderr
     return t.cast("dict[str, t.Any]", json.loads(outcome.stdout))

@@ -78,7 +78,7 @@ class Fleet:
         command = [program, "-i", self.place / "hosts.json", self.collection / "playbooks/maintain.yml", "-l", limit, "-e", json.dumps(said)]
         settings = {"ANSIBLE_COLLECTIONS_PATH": str(self.place / "collections"), "ANSIBLE_SHOW_CUSTOM_STATS": "true", "ANSIBLE_NOCOLOR": "1"}
         settings.update(HOME=str(self.place), ANSIBLE_HOST_KEY_CHECKING="false", ANSIBLE_LOCALHOST_WARNING="false")
-        done = subprocess.run(command, env={**os.environ, **settings}, cwd=self.place, capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run(command, env={**os.environ, **settings}, cwd=self.place, capture_output=True, text=True, timeout=300, check=False)
         output = done.stdout + done.stderr
         shown = [line.partition(": ")[2] for line in output.splitlines() if line.startswith("\tRUN: ")]
         assert shown, output

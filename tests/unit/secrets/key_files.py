@@ -17,7 +17,7 @@ BITS = "2048"  # quicker to make than 4096, and of the same form
 
 def run(*command: str, stdin: str = "") -> str:
     """A program's output; its stderr is in the failure."""
-    done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, f"{command}: {done.stderr}"
     return done.stdout
 

@@ -72,7 +72,7 @@ def test_replacement_of_more_than_may_run_at_a_time(kubelet: StandIn, given: dic
         call(gpu_job, **arguments)
     before = {job["metadata"]["name"]: job["metadata"]["uid"] for job in jobs(admin, namespace)}
     kubelet.plan = lambda _pod: 0
-    assert call(gpu_job, **arguments, again="replace", max_running=1, wait_timeout=60)["counts"]["complete"] == 4
+    assert call(gpu_job, **arguments, again="replace", max_running=1, wait_timeout=240)["counts"]["complete"] == 4
     after = {job["metadata"]["name"]: job["metadata"]["uid"] for job in jobs(admin, namespace)}
     assert sorted(name for name in before if after[name] != before[name]) == ["one-1", "one-2", "one-3"]
 
@@ -122,7 +122,7 @@ def test_killed_three_times(
         task.communicate()
         uids.update({job["metadata"]["name"]: job["metadata"]["uid"] for job in jobs(admin, namespace)})
     task = start(given, tmp_path)
-    output, errors = task.communicate(timeout=300)
+    output, errors = task.communicate(timeout=1200)
     assert task.returncode == 0, errors.decode()
     counts = json.loads(output)
     assert counts["complete"] == counts["total"] == JOBS and not counts["lost"]

@@ -12,12 +12,14 @@ import pathlib
 import subprocess
 import typing as t
 
+import hands
 import pytest
 from beats import call
 from control_plane import find_programs
 from stand_in import StandIn
 
 from ansible_collections.studioml.fleet.plugins.module_utils._errors import FleetError
+from ansible_collections.studioml.fleet.plugins.module_utils._rest import Api
 from ansible_collections.studioml.fleet.plugins.modules import gpu_job, job_info
 
 pytestmark = pytest.mark.apiserver
@@ -35,12 +37,12 @@ def kubectl(kubeconfig: pathlib.Path, namespace: str, tmp_path: pathlib.Path) ->
     def run(*arguments: str) -> str:
         settings = {**os.environ, "HOME": str(tmp_path), "KUBECONFIG": str(kubeconfig)}
         command = ["kubectl", "-n", namespace, *arguments]
-        return subprocess.run(command, executable=program, env=settings, capture_output=True, text=True, timeout=60, check=True).stdout
+        return subprocess.run(command, executable=program, env=settings, capture_output=True, text=True, timeout=300, check=True).stdout
 
     return run
 
 
-def test_list_wait_describe_delete(kubectl: Kubectl, kubelet: StandIn, kubeconfig: pathlib.Path, namespace: str) -> None:
+def test_list_wait_describe_delete(kubectl: Kubectl, admin: Api, kubelet: StandIn, kubeconfig: pathlib.Path, namespace: str) -> None:
     where = {"kubeconfig": str(kubeconfig), "namespace": namespace}
     labels = {"app": "submission-helper", "identifier": "1700000000"}
     payload = "echo \"it's\"\ntrue"
@@ -53,9 +55,10 @@ def test_list_wait_describe_delete(kubectl: Kubectl, kubelet: StandIn, kubeconfi
 
     header, first, *_more = kubectl("get", "jobs", "-l", "identifier=1700000000").splitlines()
     assert header.split()[:3] == ["NAME", "STATUS", "COMPLETIONS"] and first.split()[:3] == ["shj-1", "Complete", "1/1"]
-    assert "condition met" in kubectl("wait", "--for=condition=complete", "job/shj-1", "--timeout=20s")
+    assert "condition met" in kubectl("wait", "--for=condition=complete", "job/shj-1", "--timeout=180s")
     assert len(kubectl("get", "pods", "-l", "job-name=shj-1", "-o", "name").split()) == 1
 
+    hands.await_event(admin, namespace, "shj-1", "SuccessfulCreate")
     described = kubectl("describe", "job", "shj-1")
     assert "1 Succeeded / 0 Failed" in described and "SuccessfulCreate" in described and "geheim" not in described
     ours = call(job_info, **where, name="shj-1", gather=["pods", "events"])["jobs"][0]
@@ -69,7 +72,7 @@ def test_list_wait_describe_delete(kubectl: Kubectl, kubelet: StandIn, kubeconfi
 def test_a_job_by_kubectl_is_known_as_foreign(kubectl: Kubectl, kubelet: StandIn, kubeconfig: pathlib.Path, namespace: str) -> None:
     where = {"kubeconfig": str(kubeconfig), "namespace": namespace}
     kubectl("create", "job", "theirs", "--image=hub:5000/a:1", "--", "true")
-    kubectl("wait", "--for=condition=complete", "job/theirs", "--timeout=20s")
+    kubectl("wait", "--for=condition=complete", "job/theirs", "--timeout=180s")
     assert call(job_info, **where)["jobs"] == [], "only what this collection has made, unless a selector says more"
     assert call(job_info, **where, selector="")["jobs"][0]["state"] == "complete"
     assert "left alone" in call(gpu_job, **where, name="theirs", state="absent")["warnings"][0]

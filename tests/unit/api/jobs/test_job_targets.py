@@ -142,9 +142,9 @@ def test_no_room_anywhere(admin: Api, where: dict[str, t.Any], namespace: str) -
 
 def wait_for_account(admin: Api, namespace: str) -> None:
     """The service account controller makes it; a pod needs it."""
-    for _try in range(100):
-        if admin.find(f"/api/v1/namespaces/{namespace}/serviceaccounts/default"):
-            return
+    end = time.monotonic() + 120  # the controllers may have been started only now
+    while not admin.find(f"/api/v1/namespaces/{namespace}/serviceaccounts/default"):
+        assert time.monotonic() < end, "nobody makes service accounts"
         time.sleep(0.05)
 
 

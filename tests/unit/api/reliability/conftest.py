@@ -102,7 +102,7 @@ def site(ground: Site) -> t.Iterator[Site]:
 def short_times() -> t.Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_rest, "PAUSE", 0.01)
-        patch.setattr(_quiet, "BLIND", 6.0)
+        patch.setattr(_quiet, "BLIND", 15.0)
         patch.setattr(_watch, "SILENT_SECONDS", 4.0)
         patch.setattr(_back, "INTERVAL", 0.3)
         yield

@@ -34,5 +34,5 @@ class Forks:
     def stop(self) -> None:
         assert self.server.stdin and self.server.stdout
         self.server.stdin.close()
-        self.server.wait(10)
+        self.server.wait(60)
         self.server.stdout.close()

@@ -29,6 +29,8 @@ DEPLOYMENTS = "/apis/apps/v1"
 # What a resume must bring back exactly, so it is nothing that one would guess.
 READ, REPLICAS = "^(rmq|sqs)_.*$", 2
 MUTATING = ("POST", "PUT", "PATCH", "DELETE")
+# For tasks in which something never answers, which last at least as long: still long for what does answer.
+SHORT = {"connect_timeout": 5, "request_timeout": 10}
 
 
 class Site:
@@ -152,7 +154,9 @@ class Place:
 def parameters(site: Site, targets: t.Sequence[Place | Result], state: str, **options: t.Any) -> Result:
     """The module's parameters as its own specification makes them."""
     entries = [one.entry() if isinstance(one, Place) else one for one in targets]
-    given = {"connect_timeout": 2, "request_timeout": 4, "metrics_port": site.work.port, "wait": True, "wait_timeout": 30, **options}
+    # long enough for a loaded machine where all goes well; tests of what never answers give less
+    patience = {"connect_timeout": 30, "request_timeout": 60, "target_timeout": 300, "wait_timeout": 240}
+    given = {**patience, "metrics_port": site.work.port, "wait": True, **options}
     checked = ArgumentSpecValidator(runner_state.ARGUMENTS).validate({"targets": entries, "state": state, **given})
     assert not checked.error_messages, checked.error_messages
     made: Result = checked.validated_parameters
@@ -174,11 +178,11 @@ class Task:
 
     def done(self) -> dict[str, Result]:
         """The results, when it has ended."""
-        self._thread.join(120)
+        self._thread.join(600)
         assert self.result, "the task has not ended, or has raised"
         return {entry["target"]: entry for entry in self.result["targets"]}
 
-    def until_busy(self, names: t.Iterable[str], seconds: float = 20) -> None:
+    def until_busy(self, names: t.Iterable[str], seconds: float = 240) -> None:
         """Until each of these was told to be busy."""
         end, silent = time.monotonic() + seconds, set(names)
         while silent := {name for name in silent if "busy" not in self.said(name)}:
@@ -198,7 +202,7 @@ def resume(site: Site, targets: t.Sequence[Place | Result], **options: t.Any) ->
     return Task(site, targets, "Running", **options)
 
 
-def until(what: str, check: t.Callable[[], t.Any], seconds: float = 60) -> None:
+def until(what: str, check: t.Callable[[], t.Any], seconds: float = 240) -> None:
     end = time.monotonic() + seconds
     while not check():
         assert time.monotonic() < end, f"{what}: not within {seconds:g} s"

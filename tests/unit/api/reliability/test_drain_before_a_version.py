@@ -42,7 +42,7 @@ def test_what_runs_comes_to_its_end_before_a_new_version(site: Site, monkeypatch
             "via": "direct",
         },
         "drain_first": True,
-        "drain_timeout": 60,
+        "drain_timeout": 240,
     }
     call(runner_deploy, **given)
     tenant.publish(2)
@@ -56,7 +56,7 @@ def test_what_runs_comes_to_its_end_before_a_new_version(site: Site, monkeypatch
     until("it is kept off its queues", lambda: read(site, user) != READ)
     assert image(site, namespace).endswith(":0.14.1"), "while it works, nothing is changed"
     client.ack(tag)
-    thread.join(60)
+    thread.join(600)
     assert made and made[0]["drain"]["verdict"] == "quiet" and [one["step"] for one in made[0]["drain"]["enforced"]] == ["broker"]
     assert image(site, namespace).endswith(":0.14.2") and read(site, user) == READ, "exactly what it was"
     there = hands.read(site.admin, namespace, "deployments", f"{RUNNER}-deployment", "/apis/apps/v1")

@@ -57,7 +57,8 @@ FAULTS: dict[str, tuple[Fault, str]] = {
     "503": (injected.status(503), "was answered with 503"),
     "reset": (injected.reset_after, "the connection was closed before an answer came"),
 }
-SHORT = {"wait_timeout": 3}
+# Long enough that everything was looked at once, on a loaded machine too.
+SHORT = {"wait_timeout": 12}
 
 
 class Seen(t.NamedTuple):
@@ -86,7 +87,7 @@ def _parts(steps: dict[str, Step]) -> list[tuple[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def drains(site: Site) -> dict[str, Seen]:
+def drains(site: Site, unhurried: None) -> dict[str, Seen]:
     places = {_named(*part): site.place(_named(*part), pods=DRAIN[part[0]].pods) for part in _parts(DRAIN)}
     healthy = site.place("healthy beside them", pods=False)
     everyone = [*places.values(), healthy]

@@ -162,7 +162,7 @@ def test_two_processes_that_wait(site: Site, tmp_path: pathlib.Path) -> None:
         for name, two in PROCESSES.items():
             for number, what in enumerate((two.first, two.second)):
                 outcomes[name, number] = tmp_path / f"{name} {number}.json"
-                forks.start(parameters(site, [places[name]], **{**what, "wait_timeout": 20}), outcomes[name, number])
+                forks.start(parameters(site, [places[name]], **{**what, "wait_timeout": 120}), outcomes[name, number])
         until("all are done", lambda: all(path.exists() for path in outcomes.values()))
     finally:
         forks.stop()
