@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import signal
@@ -46,8 +47,9 @@ class Runner:
         return [moment for moment, line in list(self.lines) if text in line]
 
     def states(self) -> list[str]:
-        """The states that the runner says it took, in order."""
-        return re.findall(r"k8s state is (\w+)stack\[cluster\.go:93\]", self.output)
+        """The states that the runner says it took, in order; one that it only says again, as it does every three minutes (times the scale), counts once."""
+        said = re.findall(r"k8s state is (\w+)stack\[cluster\.go:93\]", self.output)
+        return [state for state, _same in itertools.groupby(said)]
 
     def says(self, text: str, seconds: float = PATIENCE, times: int = 1) -> list[float]:
         """Wait for lines with the text."""
