@@ -26,6 +26,7 @@ import urllib.error
 import urllib.request
 import uuid
 
+import node_ports
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from module_runs import CLONE, Hosts
@@ -99,11 +100,6 @@ def secret(api: Api, namespace: str, name: str) -> dict[str, str]:
     return {key: base64.b64decode(value).decode() for key, value in data.items()}
 
 
-def port(api: Api, namespace: str, service: str, name: str) -> int:
-    ports = api.request("GET", f"/api/v1/namespaces/{namespace}/services/{service}")["spec"]["ports"]
-    return next(one["nodePort"] for one in ports if one["name"] == name)
-
-
 def replace_pod(api: Api, given: dict[str, t.Any], namespace: str, kind: str, label: str) -> None:
     """Its pod goes, and another one comes."""
     path = f"/api/v1/namespaces/{namespace}/pods"
@@ -130,7 +126,7 @@ def until(what: str, check: t.Callable[[], t.Any], seconds: float = 300) -> t.An
 def publish(api: Api, node: str, namespace: str, *words: str) -> str:
     """The sandbox's own publisher, at the management API from outside of the cluster."""
     login = secret(api, namespace, "rabbitmq-credentials")
-    url = f"http://{node}:{port(api, namespace, 'rabbitmq-service', 'management')}"
+    url = node_ports.url(api, node, namespace, "rabbitmq-service", "management")
     program = [sys.executable, CLONE / "tests/sandbox/runner/publish.py", "--url", url, "--user", login["username"], *words]
     environment = {**os.environ, "RABBITMQ_PASSWORD": login["password"]}
     return subprocess.run(program, env=environment, stdout=subprocess.PIPE, text=True, timeout=180, check=True).stdout
@@ -165,7 +161,7 @@ def test_minio_keeps_its_objects(minio: None, api: Api, node: str, given: dict[s
     made = deploy(given, "minio")
     assert made["ready"] and not deploy(given, "minio")["changed"]
     login = secret(api, namespace, "minio-credentials")
-    url = f"http://{node}:{port(api, namespace, 'minio-service', 's3')}"
+    url = node_ports.url(api, node, namespace, "minio-service", "s3")
     s3(url, login, "PUT", "/results")
     s3(url, login, "PUT", "/results/model", b"weights")
     replace_pod(api, given, namespace, "minio", "minio")
@@ -173,7 +169,7 @@ def test_minio_keeps_its_objects(minio: None, api: Api, node: str, given: dict[s
     kept = call(companion, **given, kind="minio", state="absent")["kept"]
     assert kept == [f"PersistentVolumeClaim/{namespace}/minio-pv-claim", f"Secret/{namespace}/minio-credentials"]
     deploy(given, "minio")
-    assert s3(url.rpartition(":")[0] + f":{port(api, namespace, 'minio-service', 's3')}", login, "GET", "/results/model") == b"weights"
+    assert s3(node_ports.url(api, node, namespace, "minio-service", "s3"), login, "GET", "/results/model") == b"weights"
 
 
 def s3(url: str, login: dict[str, str], method: str, path: str, body: bytes = b"") -> bytes:

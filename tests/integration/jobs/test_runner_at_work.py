@@ -23,6 +23,7 @@ import time
 import typing as t
 
 import cluster_services
+import node_ports
 import pytest
 from cluster_services import PASSWORD, REGISTRY, RUNNER, USER
 from job_runs import module, play, pods
@@ -74,8 +75,7 @@ class Site:
 
     def url(self, service: str, port: str) -> str:
         """A Service's port from outside of the cluster."""
-        ports = self.api.request("GET", f"/api/v1/namespaces/{self.namespace}/services/{service}")["spec"]["ports"]
-        return f"http://{self.hosts.address('gpu1')}:{next(one['nodePort'] for one in ports if one['name'] == port)}"
+        return node_ports.url(self.api, self.hosts.address("gpu1"), self.namespace, service, port)
 
     def publish(self, queue: str, *words: str | pathlib.Path) -> str:
         """The sandbox's publisher, in an environment that can encrypt; what it said."""
