@@ -18,6 +18,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 from control_plane import CONTROLLER_MANAGER, ControlPlane, find_programs  # noqa: E402
 
+from ansible_collections.studioml.fleet.plugins.module_utils import _quiet  # noqa: E402
 from ansible_collections.studioml.fleet.plugins.module_utils._connection import Connection  # noqa: E402
 from ansible_collections.studioml.fleet.plugins.module_utils._kubeconfig import load  # noqa: E402
 from ansible_collections.studioml.fleet.plugins.module_utils._rest import Api  # noqa: E402
@@ -71,10 +72,9 @@ class TestApi(Api):
 
 @pytest.fixture(scope="module")
 def unhurried() -> t.Iterator[None]:
-    """The last look before a wait is over has no more than a second. Here it has time to come to its end, so that it is known what was seen last."""
-    within = Api.within
+    """The last look before a wait is over has as long as it takes here, so that it is known what was seen last."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Api, "within", lambda api, seconds: within(api, max(30.0, seconds)))
+        patch.setattr(_quiet, "LAST_LOOK", 30.0)
         yield
 
 

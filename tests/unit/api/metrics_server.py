@@ -9,18 +9,20 @@ from __future__ import annotations
 import http.server
 import socket
 import threading
+import time
 
 
 class MetricsServer:
-    """Serves C(text) for every path until the C(with) ends."""
+    """Serves C(text) for every path until the C(with) ends, C(pause) seconds after it was asked."""
 
     def __init__(self, text: str, port: int = 0) -> None:
-        self.text = text
+        self.text, self.pause = text, 0.0
         self.address = own_address()
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self) -> None:
+                time.sleep(outer.pause)
                 payload = outer.text.encode()
                 self.send_response(200)
                 self.send_header("Content-Length", str(len(payload)))

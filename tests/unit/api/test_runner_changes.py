@@ -137,6 +137,16 @@ def test_more_pods_with_a_new_version(admin: Api, given: dict[str, t.Any], names
     assert not call(runner_deploy, **{**given, "image": NEW, "replicas": 2})["changed"]
 
 
+def test_a_last_look_that_takes_longer_than_is_left_says_what_it_is_busy_with(
+    given: dict[str, t.Any], kubelet: Kubelet, metrics: MetricsServer
+) -> None:
+    """Looks of 2 s, and one of them begins when less than that is left: a pause at that moment is no silence."""
+    call(runner_deploy, **given)
+    metrics.text, metrics.pause = BUSY, 2.0
+    with pytest.raises(FleetError, match=r"Nothing was deployed, and the runner is to run as before.*1 experiment \(long\)"):
+        call(runner_deploy, **{**given, "image": NEW, "drain_first": True, "drain_timeout": 3})
+
+
 def test_one_that_does_not_get_quiet_is_left_as_it_was(
     admin: Api, given: dict[str, t.Any], namespace: str, kubelet: Kubelet, metrics: MetricsServer, unhurried: None
 ) -> None:
